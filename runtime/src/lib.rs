@@ -1,0 +1,84 @@
+//! Lightweight processes with mailboxes, links, monitors and exit signals, on a
+//! work-stealing scheduler.
+//!
+//! A *process* is a future with a mailbox and an identity, a [`Pid`]. Processes
+//! share nothing: they [`send`] each other messages of any type, and [`receive`]
+//! them in any order. When one ends, normally, by an error, or by a panic, those
+//! that [`link`]ed to it or [`monitor`] it are told why. Everything that one
+//! process does to another is an asynchronous *signal*, and signals from one to
+//! another keep their order. These are Erlang's rules, and they are kept to the
+//! letter; the behaviours in `regrow-supervisor` stand on them alone.
+//!
+//! ```
+//! use regrow_runtime::{Exit, Pid, Runtime, receive, self_pid, send, spawn_link, trap_exit};
+//!
+//! struct Ping(Pid);
+//! struct Pong;
+//!
+//! let runtime = Runtime::new()?;
+//! runtime.block_on(async {
+//!     trap_exit(true);
+//!     let ponger = spawn_link(async {
+//!         let Ping(from) = receive().await;
+//!         send(from, Pong);
+//!         panic!("once is enough");
+//!     });
+//!     send(ponger, Ping(self_pid()));
+//!     receive::<Pong>().await;
+//!
+//!     let exit = receive::<Exit>().await;
+//!     assert_eq!(exit.pid, ponger);
+//!     assert!(exit.reason.to_string().ends_with("once is enough"));
+//! });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! - [`Runtime`], [`Handle`]: starting a runtime, and reaching it from outside.
+//! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: births.
+//! - [`send`], [`receive`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
+//! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends.
+//! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
+//! - [`processes`], [`process_info`], [`Handle::stats`]: looking inside.
+//!
+//! Futures of runtime-agnostic crates can be awaited in a process; its waker is
+//! its pid, so it costs nothing to clone and may outlive the process.
+
+#![warn(clippy::undocumented_unsafe_blocks)]
+
+mod clock;
+mod local;
+mod message;
+mod names;
+pub mod net;
+mod panic;
+mod pid;
+mod primitive;
+mod process;
+mod reactor;
+mod reason;
+mod runtime;
+mod scheduler;
+mod timer;
+
+pub use message::{Down, Exit, Message};
+pub use names::{
+    RegisterError, SendError, UnregisterError, register, registered, send_named, unregister,
+    whereis,
+};
+pub use panic::{CatchPanic, catch_panic};
+pub use pid::{MonitorRef, Pid};
+pub use process::budget::{YieldNow, consume_reductions, yield_now};
+pub use process::info::{ProcessInfo, Status, is_alive, process_info, processes, set_label};
+pub use process::links::{demonitor, demonitor_flush, exit, link, monitor, trap_exit, unlink};
+pub use process::receive::{
+    Receive, ReceiveAny, ReceiveMatching, ReceiveTimeout, Timeout, receive, receive_any,
+    try_receive, try_receive_matching,
+};
+pub use process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
+pub use process::spawn::{SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_monitor};
+pub use process::{self_pid, send, try_self_pid};
+pub use reason::{ExitReason, IntoExitReason, PanicInfo};
+pub use runtime::{Builder, Handle, Runtime, Stats};
+pub use timer::{Sleep, TimerRef, cancel_timer, read_timer, send_after, sleep};

@@ -1,0 +1,110 @@
+//! What a thread knows: the process it is running, and the worker that it is.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::panic::Place;
+use crate::pid::Pid;
+use crate::process::cell::Current;
+use crate::process::reply::Fail;
+use crate::process::table;
+use crate::scheduler::Worker;
+
+pub(crate) struct Local {
+    /// The process whose turn it is.
+    pub(crate) current: Current,
+    /// Its packed pid.
+    pub(crate) pid: Cell<u64>,
+    /// The reductions left in this turn.
+    pub(crate) budget: Cell<u32>,
+    /// The process wants another turn, whatever its inbox says.
+    pub(crate) again: Cell<bool>,
+    /// Messages that are dropped now never reached a living process.
+    pub(crate) dead_letters: Cell<bool>,
+    /// Reply handles dropped unanswered in this turn, and whether by a panic.
+    pub(crate) dropped: RefCell<Vec<(Arc<dyn Fail>, bool)>>,
+    /// Where the panic that is under way started.
+    pub(crate) panic: Cell<Option<Place>>,
+    /// Indices of free slots, for births on this thread.
+    pub(crate) free: RefCell<Vec<u32>>,
+    references: Cell<(u64, u64)>,
+    pub(crate) worker: OnceCell<Worker>,
+}
+
+thread_local! {
+    static LOCAL: Local = const {
+        Local {
+            current: Current::none(),
+            pid: Cell::new(0),
+            budget: Cell::new(0),
+            again: Cell::new(false),
+            dead_letters: Cell::new(false),
+            dropped: RefCell::new(Vec::new()),
+            panic: Cell::new(None),
+            free: RefCell::new(Vec::new()),
+            references: Cell::new((0, 0)),
+            worker: OnceCell::new(),
+        }
+    };
+}
+
+/// This thread's state.
+pub(crate) fn with<T>(work: impl FnOnce(&Local) -> T) -> T {
+    LOCAL.with(work)
+}
+
+/// This thread's state, unless the thread is ending and has dropped it.
+pub(crate) fn try_with<T>(work: impl FnOnce(&Local) -> T) -> Option<T> {
+    LOCAL.try_with(work).ok()
+}
+
+impl Local {
+    /// The pid of the current process.
+    pub(crate) fn self_pid(&self) -> Option<Pid> {
+        self.current
+            .is_some()
+            .then(|| Pid::unpack(self.pid.get()))?
+    }
+
+    /// A number never given before in this OS process.
+    pub(crate) fn fresh_reference(&self) -> u64 {
+        const LOT: u64 = 1024;
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let (mut next, mut end) = self.references.get();
+        if next == end {
+            next = NEXT.fetch_add(LOT, Ordering::Relaxed);
+            end = next + LOT;
+        }
+        self.references.set((next + 1, end));
+        next
+    }
+
+    /// Spends reductions of the turn.
+    pub(crate) fn spend(&self, reductions: u32) {
+        self.budget
+            .set(self.budget.get().saturating_sub(reductions));
+    }
+
+    /// An index for a new process, unless the table is full.
+    pub(crate) fn free_index(&self) -> Option<u32> {
+        let mut free = self.free.borrow_mut();
+        if free.is_empty() {
+            table::reserve(&mut free);
+        }
+        free.pop()
+    }
+
+    /// Takes back the index of a closed slot.
+    pub(crate) fn release_index(&self, index: u32) {
+        let mut free = self.free.borrow_mut();
+        free.push(index);
+        table::give_back(&mut free, false);
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        table::give_back(self.free.get_mut(), true);
+    }
+}

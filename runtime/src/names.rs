@@ -1,0 +1,267 @@
+//! Registered names: one name for a process, one process for a name.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
+
+use crate::message::Message;
+use crate::pid::Pid;
+use crate::process::{self, owner, table};
+use crate::scheduler;
+
+/// Why a name could not be registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Another process, or the same one, has the name already.
+    #[error("the name `{name}` is taken by {pid}")]
+    NameTaken {
+        /// The name.
+        name: Arc<str>,
+        /// Who has it.
+        pid: Pid,
+    },
+    /// The process has a name already; a process has at most one.
+    #[error("{pid} is registered already, as `{name}`")]
+    AlreadyNamed {
+        /// The process.
+        pid: Pid,
+        /// The name that it has.
+        name: Arc<str>,
+    },
+    /// The process is gone.
+    #[error("there is no process {0}")]
+    NoProc(Pid),
+    /// A name must have at least one character.
+    #[error("the name is empty; a name must have at least one character")]
+    EmptyName,
+}
+
+/// There is no process of that name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no process is registered as `{0}`")]
+pub struct UnregisterError(pub Arc<str>);
+
+/// A message to a name that nobody has. It gives the message back.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no process is registered as `{name}`")]
+pub struct SendError<M> {
+    /// The name.
+    pub name: Arc<str>,
+    message: M,
+}
+
+impl<M> std::fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SendError")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M> SendError<M> {
+    /// The message that was not sent.
+    pub fn into_inner(self) -> M {
+        self.message
+    }
+}
+
+#[derive(Default)]
+struct Maps {
+    by_name: FxHashMap<Arc<str>, Pid>,
+    by_pid: FxHashMap<Pid, Arc<str>>,
+}
+
+/// The names of one runtime.
+#[derive(Default)]
+pub(crate) struct Names(RwLock<Maps>);
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        Names::default()
+    }
+
+    pub(crate) fn register(&self, name: Arc<str>, pid: Pid) -> Result<(), RegisterError> {
+        if name.is_empty() {
+            return Err(RegisterError::EmptyName);
+        }
+        let slot = table::slot(pid.index()).ok_or(RegisterError::NoProc(pid))?;
+        let mut maps = self.0.write();
+        if let Some(&pid) = maps.by_name.get(&name) {
+            return Err(RegisterError::NameTaken { name, pid });
+        }
+        if let Some(name) = maps.by_pid.get(&pid).cloned() {
+            return Err(RegisterError::AlreadyNamed { pid, name });
+        }
+        // Only a live tenant may be marked: the next one must not inherit it.
+        if slot.inbox.generation() != pid.generation() || slot.inbox.is_closed() {
+            return Err(RegisterError::NoProc(pid));
+        }
+        owner::mark_named(&slot.inbox);
+        if slot.inbox.generation() != pid.generation() {
+            // It died in between. Its end may have looked before we marked; a
+            // tenant that came since only looks once in vain.
+            return Err(RegisterError::NoProc(pid));
+        }
+        maps.by_name.insert(name.clone(), pid);
+        maps.by_pid.insert(pid, name);
+        Ok(())
+    }
+
+    pub(crate) fn unregister(&self, name: &str) -> Result<(), UnregisterError> {
+        let mut maps = self.0.write();
+        let pid = maps.by_name.remove(name);
+        let pid = pid.ok_or_else(|| UnregisterError(name.into()))?;
+        maps.by_pid.remove(&pid);
+        Ok(())
+    }
+
+    /// The end of a process takes its name along.
+    pub(crate) fn release(&self, pid: Pid) {
+        let mut maps = self.0.write();
+        if let Some(name) = maps.by_pid.remove(&pid) {
+            maps.by_name.remove(&name);
+        }
+    }
+
+    pub(crate) fn whereis(&self, name: &str) -> Option<Pid> {
+        self.0.read().by_name.get(name).copied()
+    }
+
+    pub(crate) fn name_of(&self, pid: Pid) -> Option<Arc<str>> {
+        self.0.read().by_pid.get(&pid).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<str>> {
+        self.0.read().by_name.keys().cloned().collect()
+    }
+
+    pub(crate) fn send<M: Send + 'static>(
+        &self,
+        name: &str,
+        message: M,
+    ) -> Result<(), SendError<M>> {
+        match self.whereis(name) {
+            Some(pid) => {
+                process::send_message(pid, Message::new(message));
+                Ok(())
+            }
+            None => Err(SendError {
+                name: name.into(),
+                message,
+            }),
+        }
+    }
+}
+
+/// Gives a process a name, until it ends or [`unregister`] (OTP: `register/2`).
+///
+/// # Errors
+///
+/// If the name is taken or empty, or the process is gone or has a name already.
+///
+/// # Panics
+///
+/// Outside a process; [`Handle::register`](crate::Handle::register) works anywhere.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{RegisterError, receive, register, self_pid, send_named, whereis};
+///
+/// register("printer", self_pid()).unwrap();
+/// assert_eq!(whereis("printer"), Some(self_pid()));
+/// send_named("printer", 1_u8).unwrap();
+/// assert_eq!(receive::<u8>().await, 1);
+/// let again = register("plotter", self_pid());
+/// assert!(matches!(again, Err(RegisterError::AlreadyNamed { .. })));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn register(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), RegisterError> {
+    scheduler::with_current("register", |shared| shared.names.register(name.into(), pid))
+}
+
+/// Takes a name away from its process (OTP: `unregister/1`).
+///
+/// # Errors
+///
+/// If no process has the name.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{register, self_pid, unregister, whereis};
+/// register("temporary", self_pid()).unwrap();
+/// unregister("temporary").unwrap();
+/// assert_eq!(whereis("temporary"), None);
+/// assert!(unregister("temporary").is_err());
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn unregister(name: &str) -> Result<(), UnregisterError> {
+    scheduler::with_current("unregister", |shared| shared.names.unregister(name))
+}
+
+/// Who has a name (OTP: `whereis/1`).
+///
+/// # Panics
+///
+/// Outside a process; [`Handle::whereis`](crate::Handle::whereis) works anywhere.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// assert_eq!(regrow_runtime::whereis("nobody"), None);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn whereis(name: &str) -> Option<Pid> {
+    scheduler::with_current("whereis", |shared| shared.names.whereis(name))
+}
+
+/// All names, in no order (OTP: `registered/0`).
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{register, registered, self_pid};
+/// register("only", self_pid()).unwrap();
+/// assert_eq!(&*registered()[0], "only");
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn registered() -> Vec<Arc<str>> {
+    scheduler::with_current("registered", |shared| shared.names.all())
+}
+
+/// Sends to whoever has a name now.
+///
+/// # Errors
+///
+/// Gives the message back if nobody has it (OTP: `badarg`).
+///
+/// # Panics
+///
+/// Outside a process; [`Handle::send_named`](crate::Handle::send_named) works anywhere.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// let error = regrow_runtime::send_named("nobody", "hello").unwrap_err();
+/// assert_eq!(error.into_inner(), "hello");
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn send_named<M: Send + 'static>(name: &str, message: M) -> Result<(), SendError<M>> {
+    scheduler::with_current("send_named", |shared| shared.names.send(name, message))
+}

@@ -1,0 +1,60 @@
+//! TCP for processes.
+//!
+//! A process that waits for a socket costs no thread: an idle worker of the runtime watches all
+//! of them. Reading and writing go through the `futures-io` traits, so the helpers of
+//! `futures-lite` and the crates built on these traits work here.
+//!
+//! A socket belongs to the runtime in which it was made. It may be handed from process to process,
+//! in a message for instance, and like every value it is dropped, and so closed, when the process
+//! that holds it ends, however it ends. For each direction of a stream one process at a time may
+//! wait: if two wait for the same one, only the later is woken. Any number of processes may wait
+//! in [`TcpListener::accept`].
+//!
+//! Each attempt to read, write or accept spends a reduction, so a process whose socket is always
+//! ready does not keep the others from running.
+//!
+//! ```
+//! use futures_lite::{AsyncReadExt, AsyncWriteExt};
+//! use regrow_runtime::net::{TcpListener, TcpStream};
+//! use regrow_runtime::{Runtime, spawn};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! Runtime::new()?.block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0")?;
+//!     let address = listener.local_addr()?;
+//!     spawn(async move {
+//!         while let Ok((mut stream, _)) = listener.accept().await {
+//!             // One process for each connection: what goes wrong in it ends nothing else.
+//!             spawn(async move {
+//!                 let mut line = [0; 5];
+//!                 stream.read_exact(&mut line).await?;
+//!                 stream.write_all(&line).await
+//!             });
+//!         }
+//!     });
+//!
+//!     let mut stream = TcpStream::connect(address).await?;
+//!     stream.write_all(b"hello").await?;
+//!     let mut echo = String::new();
+//!     stream.read_to_string(&mut echo).await?;
+//!     assert_eq!(echo, "hello");
+//!     Ok(())
+//! })
+//! # }
+//! ```
+
+use std::io;
+use std::sync::Arc;
+
+use crate::reactor::Reactor;
+
+mod line;
+mod tcp;
+
+pub use tcp::{TcpListener, TcpStream};
+
+/// The reactor of the runtime whose process this is.
+fn reactor() -> io::Result<Arc<Reactor>> {
+    crate::scheduler::current_reactor()
+        .ok_or_else(|| io::Error::other("must be used inside a regrow process"))
+}

@@ -1,0 +1,142 @@
+//! Panics of processes: caught at the process boundary, with their place.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Once};
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::local;
+use crate::reason::{ExitReason, PanicInfo};
+
+/// Where a panic started.
+pub(crate) struct Place {
+    file: String,
+    line: u32,
+    backtrace: Option<String>,
+}
+
+/// The payload of an unwinding that ends the process with a reason, without a panic.
+struct EndWith(ExitReason);
+
+/// Makes panics of processes note their place instead of printing. Panics
+/// elsewhere go to the hook that was there before.
+pub(crate) fn install_hook() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let in_process = local::try_with(|local| {
+                if !local.current.is_some() {
+                    return false;
+                }
+                let place = info.location().map(|location| Place {
+                    file: location.file().to_owned(),
+                    line: location.line(),
+                    backtrace: backtrace(),
+                });
+                local.panic.set(place);
+                true
+            });
+            if in_process != Some(true) {
+                before(info);
+            }
+        }));
+    });
+}
+
+fn backtrace() -> Option<String> {
+    let backtrace = Backtrace::capture();
+    (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
+}
+
+/// Runs user code. A panic in it becomes the reason that it stands for.
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(into_reason)
+}
+
+/// Ends the current process by unwinding to its boundary.
+pub(crate) fn end_with(reason: ExitReason) -> ! {
+    resume_unwind(Box::new(EndWith(reason)))
+}
+
+fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
+    let place = local::with(|local| local.panic.take());
+    let payload = match payload.downcast::<EndWith>() {
+        Ok(end) => return end.0,
+        Err(payload) => payload,
+    };
+    let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a payload that is no text".to_owned()
+    };
+    // The payload is the user's: even its drop may panic.
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+    let (file, line, backtrace) = match place {
+        Some(place) => (Some(place.file), Some(place.line), place.backtrace),
+        None => (None, None, None),
+    };
+    ExitReason::Panic(Arc::new(PanicInfo {
+        message,
+        file,
+        line,
+        backtrace,
+    }))
+}
+
+pin_project! {
+    /// The future of [`catch_panic`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct CatchPanic<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+/// Runs a future and gives the reason that a panic in it stands for, instead of
+/// ending the process.
+///
+/// An [`exit`](crate::exit) to oneself in it is caught in the same way. This is
+/// what behaviours use to run `terminate` after a failed callback; a process
+/// that catches its panics and goes on keeps a state that nobody vouches for.
+/// Reply handles that the panic dropped are told when the process ends.
+///
+/// # Errors
+///
+/// [`ExitReason::Panic`] with message and place, or the reason given to `exit`.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::catch_panic;
+///
+/// let caught = catch_panic(async { panic!("oops") }).await;
+/// assert!(caught.map(|()| ()).unwrap_err().to_string().ends_with("oops"));
+/// assert_eq!(catch_panic(async { 5 }).await.unwrap(), 5);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+    CatchPanic { future }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, ExitReason>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        match catch(|| future.poll(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(reason) => Poll::Ready(Err(reason)),
+        }
+    }
+}

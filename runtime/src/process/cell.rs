@@ -1,0 +1,236 @@
+//! A process: one allocation with its private state and its future.
+//!
+//! # Invariants
+//!
+//! - C1: a `ProcessPtr` that is in a slot points to a live `Process`, made by
+//!   `Box` in [`ProcessPtr::new`] and freed once, by [`ProcessPtr::free`].
+//! - C2: the body is touched only through [`ProcessPtr::poll`] and
+//!   [`ProcessPtr::clear`], by the holder of the token, and never from within
+//!   itself (the runtime does not run a process inside its own turn).
+//! - C3: the header is read by shared reference on the thread that holds the
+//!   token; its fields are `Cell`s, so this needs no exclusiveness.
+//! - C4: the body never moves: it stays in its box until it is dropped in place.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use regrow_mailbox::SaveQueue;
+
+use super::relations::Relations;
+use crate::pid::Pid;
+use crate::reason::{ExitReason, IntoExitReason};
+
+/// The private state of a process.
+pub(crate) struct Header {
+    pub(crate) queue: Cell<SaveQueue>,
+    pub(crate) relations: Cell<Relations>,
+    /// Packed pid of the process that spawned this one; 0 is none.
+    parent: u64,
+    pub(crate) spawned_at: &'static Location<'static>,
+    reductions: Cell<u64>,
+    /// How many turns the process has had (wrapping): tells one from the next.
+    pub(crate) turns: Cell<u32>,
+    pub(crate) traps_exits: Cell<bool>,
+    /// Set from the moment the reason is fixed.
+    pub(crate) ending: Cell<bool>,
+    /// Whether wakers wait in `relations` for the next turn.
+    pub(crate) has_foreign: Cell<bool>,
+    /// The body wants another turn, whatever its inbox says. True at birth.
+    pub(crate) wants_turn: Cell<bool>,
+}
+
+impl Header {
+    pub(crate) fn new(parent: Option<Pid>, spawned_at: &'static Location<'static>) -> Self {
+        Header {
+            queue: Cell::default(),
+            relations: Cell::default(),
+            parent: parent.map_or(0, Pid::pack),
+            spawned_at,
+            reductions: Cell::new(0),
+            turns: Cell::new(0),
+            traps_exits: Cell::new(false),
+            ending: Cell::new(false),
+            has_foreign: Cell::new(false),
+            wants_turn: Cell::new(true),
+        }
+    }
+
+    pub(crate) fn parent(&self) -> Option<Pid> {
+        Pid::unpack(self.parent)
+    }
+
+    pub(crate) fn label(&self) -> Option<Arc<str>> {
+        self.with_relations(|relations| relations.existing()?.label.clone())
+    }
+
+    pub(crate) fn reductions(&self) -> u64 {
+        self.reductions.get()
+    }
+
+    pub(crate) fn count_reductions(&self, spent: u32) {
+        self.reductions
+            .set(self.reductions.get() + u64::from(spent));
+    }
+
+    /// Works on the links and monitors. `work` must not come back here: no user
+    /// code may run in it.
+    pub(crate) fn with_relations<T>(&self, work: impl FnOnce(&mut Relations) -> T) -> T {
+        let mut relations = self.relations.take();
+        let result = work(&mut relations);
+        self.relations.set(relations);
+        result
+    }
+
+    /// Works on the mailbox. `work` may run user code (a predicate): while it
+    /// runs the mailbox looks empty, and it is put back even if `work` panics.
+    pub(crate) fn with_queue<T>(&self, work: impl FnOnce(&mut SaveQueue) -> T) -> T {
+        struct PutBack<'a>(&'a Cell<SaveQueue>, SaveQueue);
+        impl Drop for PutBack<'_> {
+            fn drop(&mut self) {
+                self.0.set(std::mem::take(&mut self.1));
+            }
+        }
+        let mut queue = PutBack(&self.queue, self.queue.take());
+        work(&mut queue.1)
+    }
+}
+
+/// What a process runs, without its type.
+trait Body: Send {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason>;
+    fn clear(self: Pin<&mut Self>);
+}
+
+pin_project! {
+    #[project = FutureBodyProjection]
+    enum FutureBody<F> {
+        Alive { #[pin] future: F },
+        Cleared,
+    }
+}
+
+impl<F> Body for FutureBody<F>
+where
+    F: Future + Send,
+    F::Output: IntoExitReason,
+{
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
+        match self.project() {
+            FutureBodyProjection::Alive { future } => {
+                future.poll(cx).map(IntoExitReason::into_exit_reason)
+            }
+            FutureBodyProjection::Cleared => Poll::Pending,
+        }
+    }
+
+    fn clear(mut self: Pin<&mut Self>) {
+        self.set(FutureBody::Cleared);
+    }
+}
+
+struct Process<B: ?Sized> {
+    header: Header,
+    body: B,
+}
+
+/// A pointer to a process, as its slot holds it.
+#[derive(Clone, Copy)]
+pub(crate) struct ProcessPtr(NonNull<Process<dyn Body>>);
+
+impl ProcessPtr {
+    pub(crate) fn new<F>(header: Header, future: F) -> Self
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoExitReason,
+    {
+        let process: Box<Process<dyn Body>> = Box::new(Process {
+            header,
+            body: FutureBody::Alive { future },
+        });
+        ProcessPtr(NonNull::from(Box::leak(process)))
+    }
+
+    /// # Safety
+    /// C1, and the reference must not outlive the caller's token.
+    pub(crate) unsafe fn header<'a>(self) -> &'a Header {
+        // SAFETY: C1, C3. Only the header is borrowed, so this may overlap with
+        // the exclusive borrow of the body in `poll`.
+        unsafe { &(*self.0.as_ptr()).header }
+    }
+
+    /// Polls the body once.
+    ///
+    /// # Safety
+    /// C2.
+    pub(crate) unsafe fn poll(self, cx: &mut Context<'_>) -> Poll<ExitReason> {
+        // SAFETY: C2 makes the borrow of the body exclusive; C4 pins it.
+        unsafe { Pin::new_unchecked(&mut (*self.0.as_ptr()).body) }.poll(cx)
+    }
+
+    /// Drops the future in place.
+    ///
+    /// # Safety
+    /// C2.
+    pub(crate) unsafe fn clear(self) {
+        // SAFETY: as in `poll`.
+        unsafe { Pin::new_unchecked(&mut (*self.0.as_ptr()).body) }.clear();
+    }
+
+    /// Frees the process.
+    ///
+    /// # Safety
+    /// C1: called once, after the pointer was taken out of its slot.
+    pub(crate) unsafe fn free(self) {
+        // SAFETY: C1.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// Remembers which process a thread is running, without a lifetime.
+///
+/// - C5: the pointer is set by [`Current::enter`] for as long as its guard lives,
+///   and the guard lives within a turn, whose token keeps the header alive.
+pub(crate) struct Current(Cell<Option<NonNull<Header>>>);
+
+impl Current {
+    pub(crate) const fn none() -> Self {
+        Current(Cell::new(None))
+    }
+
+    /// Makes `header` the current process of this thread until the guard drops.
+    pub(crate) fn enter<'a>(&'a self, header: Option<&'a Header>) -> CurrentGuard<'a> {
+        CurrentGuard {
+            cell: self,
+            before: self.0.replace(header.map(NonNull::from)),
+        }
+    }
+
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// The current process of this thread.
+    pub(crate) fn get(&self) -> Option<&Header> {
+        // SAFETY: C5: set means that a guard, and with it the token, is alive
+        // below us on this very stack; `&self` is of this thread and does not
+        // outlive the turn, as it comes from a `with` of the thread-local.
+        self.0.get().map(|header| unsafe { header.as_ref() })
+    }
+}
+
+pub(crate) struct CurrentGuard<'a> {
+    cell: &'a Current,
+    before: Option<NonNull<Header>>,
+}
+
+impl Drop for CurrentGuard<'_> {
+    fn drop(&mut self) {
+        self.cell.0.set(self.before);
+    }
+}

@@ -1,0 +1,173 @@
+//! The end of a process, in its order.
+//!
+//! 1. The reason is fixed. 2. The body is dropped. 3. The mailbox is dropped.
+//! 4. The name is released. 5. The generation advances: *the point of death*.
+//! 6. Calls that will never be answered are told. 7. Links and monitors are told.
+//! 8. The inbox is closed, and what is left in it is answered. 9. The slot is free.
+//!
+//! So whoever sees the `Down`, or the failed call, finds the state dropped and the
+//! name free. Drops are user code: in 2 and 3 they run as the process, and may
+//! send, link and spawn; later ones run as no process at all.
+
+use regrow_mailbox::Batch;
+
+use super::cell::{Header, ProcessPtr};
+use super::relations::{LinkIds, Parts};
+use super::reply::ReplyError;
+use super::table::Slot;
+use super::turn::answer_for_dead;
+use super::{owner, push_new, signal};
+use crate::local::Local;
+use crate::message::{Down, Exit, Origin};
+use crate::panic::catch;
+use crate::pid::{MonitorRef, Pid};
+use crate::process::signal::Control;
+use crate::reason::ExitReason;
+use crate::scheduler::Worker;
+
+/// A process that is about to end, and whoever ends it.
+pub(super) struct Ending<'a> {
+    pub(super) local: &'a Local,
+    pub(super) worker: &'a Worker,
+    pub(super) slot: &'static Slot,
+    pub(super) process: ProcessPtr,
+    pub(super) pid: Pid,
+    pub(super) reason: ExitReason,
+    /// Signals that came behind the fatal one.
+    pub(super) rest: Batch,
+}
+
+pub(super) fn exit(ending: Ending<'_>) {
+    let Ending {
+        local,
+        worker,
+        slot,
+        process,
+        pid,
+        reason,
+        mut rest,
+    } = ending;
+    // SAFETY: the token is ours to the end, and the process is freed last (C1).
+    let header = unsafe { process.header() };
+    let names = &worker.shared.names;
+
+    header.ending.set(true);
+    let current = local.current.enter(Some(header));
+    report(header, pid, &reason, worker);
+    // SAFETY: we hold the token and are outside its poll (C2).
+    complain(
+        catch(|| unsafe { process.clear() }),
+        "the state of a process",
+    );
+    let mut queue = header.queue.take();
+    while let Some(message) = queue.pop() {
+        complain(catch(|| drop(message)), "a message");
+    }
+    drop(current);
+
+    if owner::is_named(&slot.inbox) {
+        owner::unmark_named(&slot.inbox);
+        names.release(pid);
+    }
+    slot.inbox.retire();
+    if owner::is_named(&slot.inbox) {
+        // Somebody may have given it a name at the last moment.
+        names.release(pid);
+    }
+
+    let (link, watcher, tables) = header.with_relations(|relations| {
+        (
+            relations.pop_link(),
+            relations.pop_watcher(),
+            relations.take_tables(),
+        )
+    });
+    let tables = tables.map_or_else(Parts::default, |more| more.into_parts());
+    let dropped = local.dropped.take().into_iter().map(|(cell, _)| cell);
+    for cell in dropped.chain(tables.failed) {
+        cell.fail(ReplyError::Exit(reason.clone()));
+    }
+    for (peer, ids) in link.into_iter().chain(tables.links) {
+        tell_link(pid, peer, ids, &reason);
+    }
+    for (reference, watcher) in watcher.into_iter().chain(tables.watchers) {
+        tell_watcher(pid, reference, watcher, &reason);
+    }
+    for (reference, target) in tables.monitors {
+        // A dead target needs no demonitor.
+        let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+    }
+
+    let mut left = slot.inbox.close();
+    while let Some(envelope) = rest.pop().or_else(|| left.pop()) {
+        // Also those for earlier tenants: each is answered for whom it was sent to.
+        let dead = Pid::local(pid.index(), envelope.generation());
+        answer_for_dead(envelope, dead);
+    }
+
+    // SAFETY: the inbox is closed: the slot is ours (T2), and this ends the process (C1, T3).
+    unsafe {
+        slot.set_process(None);
+        process.free();
+    }
+    local.release_index(pid.index());
+    worker.counters().deaths.add(1);
+}
+
+fn tell_link(dead: Pid, peer: Pid, ids: LinkIds, reason: &ExitReason) {
+    let LinkIds { mine, theirs } = ids;
+    let exit = Exit {
+        pid: dead,
+        reason: reason.clone(),
+        origin: Origin::Link { mine, theirs },
+    };
+    // A dead peer needs no exit signal.
+    let _ = push_new(peer, signal::EXIT, exit);
+}
+
+fn tell_watcher(dead: Pid, reference: MonitorRef, watcher: Pid, reason: &ExitReason) {
+    let down = Down {
+        reference,
+        pid: dead,
+        reason: reason.clone(),
+    };
+    let _ = push_new(watcher, signal::DOWN, down);
+}
+
+/// The crash report of a process that ended with a panic or an error.
+fn report(header: &Header, pid: Pid, reason: &ExitReason, worker: &Worker) {
+    if !matches!(reason, ExitReason::Panic(_) | ExitReason::Error(_)) {
+        return;
+    }
+    let name = worker.shared.names.name_of(pid);
+    let label = header.label();
+    let backtrace = match reason {
+        ExitReason::Panic(info) => info.backtrace(),
+        _ => None,
+    };
+    // A subscriber is the user's code.
+    let reported = catch(|| {
+        tracing::error!(
+            target: "regrow::crash",
+            %pid,
+            name = name.as_deref(),
+            label = label.as_deref(),
+            parent = header.parent().map(tracing::field::display),
+            spawned_at = %header.spawned_at,
+            %reason,
+            backtrace,
+            "process crashed"
+        );
+    });
+    drop(reported);
+}
+
+/// A panic in a drop changes nothing: the first reason wins.
+fn complain(dropped: Result<(), ExitReason>, what: &str) {
+    if let Err(reason) = dropped {
+        let reported = catch(|| {
+            tracing::error!(target: "regrow::crash", %reason, "the drop of {what} panicked");
+        });
+        drop(reported);
+    }
+}

@@ -1,0 +1,165 @@
+//! Looking at processes from outside.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use regrow_mailbox::SaveQueue;
+
+use super::cell::Header;
+use super::links::with_header;
+use super::reply::reply_channel;
+use super::signal::{self, Control};
+use super::{push_new, table, try_self_pid};
+use crate::local;
+use crate::pid::Pid;
+use crate::scheduler;
+
+/// What a process was doing when it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It asked about itself.
+    Running,
+    /// It had something to do and waited for its turn.
+    Runnable,
+    /// It waited for a message, a timer, or I/O.
+    Waiting,
+}
+
+/// What [`process_info`] tells of a process.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProcessInfo {
+    /// The process.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// What it is, in a few words.
+    pub label: Option<Arc<str>>,
+    /// The process that spawned it, unless that was no process.
+    pub parent: Option<Pid>,
+    /// The processes that it is linked to, in no order.
+    pub links: Vec<Pid>,
+    /// The processes that it monitors, one entry for each monitor.
+    pub monitors: Vec<Pid>,
+    /// The processes that monitor it, one entry for each monitor.
+    pub monitored_by: Vec<Pid>,
+    /// Whether it traps exits.
+    pub trap_exit: bool,
+    /// The number of messages in its mailbox.
+    pub message_queue_len: usize,
+    /// What it was doing.
+    pub status: Status,
+    /// Where in the source it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// Reductions spent in its turns so far.
+    pub reductions: u64,
+}
+
+pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Status) -> ProcessInfo {
+    let name = local::with(|local| local.worker.get()?.shared.names.name_of(pid));
+    let (links, monitors, monitored_by) =
+        header.with_relations(|it| (it.links(), it.monitors(), it.watchers()));
+    ProcessInfo {
+        pid,
+        name,
+        label: header.label(),
+        parent: header.parent(),
+        links,
+        monitors,
+        monitored_by,
+        trap_exit: header.traps_exits.get(),
+        message_queue_len: queue.len(),
+        status,
+        spawned_at: header.spawned_at,
+        reductions: header.reductions(),
+    }
+}
+
+/// Asks a process how it is (OTP: `process_info/1`); `None` if it is gone.
+///
+/// The question is a signal: the answer shows the effect of everything that the
+/// caller did to the process before.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{process_info, self_pid, send, spawn};
+///
+/// let other = spawn(std::future::pending::<()>());
+/// send(other, "one");
+/// send(other, "two");
+/// let info = process_info(other).await.unwrap();
+/// assert_eq!(info.message_queue_len, 2);
+/// assert_eq!(info.parent, Some(self_pid()));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub async fn process_info(pid: Pid) -> Option<ProcessInfo> {
+    let (reply_to, reply) = reply_channel();
+    let control = Control::Info {
+        asker: try_self_pid(),
+        reply: reply_to,
+    };
+    push_new(pid, signal::CONTROL, control).ok()?;
+    reply.await.ok()
+}
+
+/// Whether a process is alive (OTP: `is_process_alive/1`). As it is asked by a
+/// signal, the answer is false after an `exit(pid, Kill)` of the caller's.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{ExitReason, exit, is_alive, spawn};
+///
+/// let other = spawn(std::future::pending::<()>());
+/// assert!(is_alive(other).await);
+/// exit(other, ExitReason::Kill);
+/// assert!(!is_alive(other).await);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub async fn is_alive(pid: Pid) -> bool {
+    process_info(pid).await.is_some()
+}
+
+/// All processes of this runtime, in no order (OTP: `processes/0`). Processes that
+/// are born or die at the same time may or may not be among them.
+///
+/// # Panics
+///
+/// Outside a process; [`Handle::processes`](crate::Handle::processes) works anywhere.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// assert_eq!(regrow_runtime::processes(), [regrow_runtime::self_pid()]);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn processes() -> Vec<Pid> {
+    scheduler::with_current("processes", |shared| table::pids_of(shared.id))
+}
+
+/// Says in a few words what the current process is, for people (OTP:
+/// `proc_lib:set_label/1`).
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{process_info, self_pid, set_label};
+/// set_label("the one in charge");
+/// let info = process_info(self_pid()).await.unwrap();
+/// assert_eq!(info.label.as_deref(), Some("the one in charge"));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn set_label(label: impl Into<Arc<str>>) {
+    let label = label.into();
+    with_header("set_label", |header| {
+        header.with_relations(|relations| relations.more().label = Some(label));
+    });
+}

@@ -1,0 +1,274 @@
+//! Links, monitors and exit signals, as the current process uses them.
+
+use super::cell::Header;
+use super::receive::try_receive_matching;
+use super::signal::{self, Control, ExitEffect, exit_effect};
+use super::{push_new, self_pid};
+use crate::local;
+use crate::message::{Down, Exit, Origin};
+use crate::panic::end_with;
+use crate::pid::{MonitorRef, Pid};
+use crate::reason::ExitReason;
+
+/// Works with the current process.
+///
+/// # Panics
+///
+/// Outside one, saying that `what` needs it.
+#[track_caller]
+pub(crate) fn with_header<T>(what: &str, work: impl FnOnce(&Header) -> T) -> T {
+    let mut work = Some(work);
+    let result = local::with(|local| {
+        let header = local.current.get()?;
+        work.take().map(|work| work(header))
+    });
+    match result {
+        Some(result) => result,
+        None => panic!("`{what}` must be called inside a regrow process"),
+    }
+}
+
+/// Links the current process and another: when one ends, the other gets an exit
+/// signal (OTP: `link/1`).
+///
+/// Linking twice is linking once; linking to oneself does nothing. Linking to a
+/// process that is gone gives an exit signal with [`ExitReason::NoProc`], which
+/// ends the caller unless it traps exits.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Exit, ExitReason, exit, link, receive, spawn, trap_exit};
+///
+/// trap_exit(true);
+/// let other = spawn(std::future::pending::<()>());
+/// link(other);
+/// exit(other, ExitReason::Shutdown);
+/// assert_eq!(receive::<Exit>().await.reason, ExitReason::Shutdown);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn link(pid: Pid) {
+    let me = self_pid();
+    if pid == me {
+        return;
+    }
+    let Some(id) = with_header("link", |header| header.with_relations(|it| it.link(pid))) else {
+        return;
+    };
+    if push_new(pid, signal::CONTROL, Control::Link { from: me, id }).is_err() {
+        // Through my own inbox: the dead one's last messages may be in it still.
+        let exit = Exit {
+            pid,
+            reason: ExitReason::NoProc,
+            origin: Origin::Link {
+                mine: 0,
+                theirs: id,
+            },
+        };
+        let _ = push_new(me, signal::EXIT, exit);
+    }
+}
+
+/// Removes the link to another process, if there is one (OTP: `unlink/1`).
+///
+/// Once it returns, no exit signal of that link arrives any more; an [`Exit`]
+/// that is in the mailbox already stays there.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{spawn_link, unlink};
+///
+/// let child = spawn_link(async { panic!("nobody cares") });
+/// unlink(child);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn unlink(pid: Pid) {
+    let from = self_pid();
+    let ids = with_header("unlink", |header| {
+        header.with_relations(|it| it.unlink(pid))
+    });
+    if let Some(ids) = ids {
+        // A dead peer has no link any more.
+        let _ = push_new(pid, signal::CONTROL, Control::Unlink { from, ids });
+    }
+}
+
+/// Watches another process: when it ends, a [`Down`] arrives (OTP: `monitor/2`).
+///
+/// Each call makes a monitor of its own. For a process that is gone already the
+/// `Down` says [`ExitReason::NoProc`]. A monitor on oneself never fires.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Down, ExitReason, exit, monitor, receive, spawn};
+///
+/// let other = spawn(std::future::pending::<()>());
+/// let reference = monitor(other);
+/// exit(other, ExitReason::Kill);
+/// let down = receive::<Down>().matching(|down: &Down| down.reference == reference).await;
+/// assert_eq!(down.reason, ExitReason::Killed);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn monitor(pid: Pid) -> MonitorRef {
+    let watcher = self_pid();
+    let reference = MonitorRef(local::with(|local| local.fresh_reference()));
+    if pid == watcher {
+        return reference;
+    }
+    with_header("monitor", |header| {
+        header.with_relations(|it| it.add_monitor(reference, pid));
+    });
+    let control = Control::Monitor { watcher, reference };
+    if push_new(pid, signal::CONTROL, control).is_err() {
+        let down = Down {
+            reference,
+            pid,
+            reason: ExitReason::NoProc,
+        };
+        let _ = push_new(watcher, signal::DOWN, down);
+    }
+    reference
+}
+
+/// Ends a monitor (OTP: `demonitor/2` with `info`). True if it was active. Once it
+/// returns, no `Down` of it arrives any more; one that is in the mailbox already
+/// stays there.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{demonitor, spawn_monitor};
+///
+/// let (_, reference) = spawn_monitor(std::future::pending::<()>());
+/// assert!(demonitor(reference));
+/// assert!(!demonitor(reference));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn demonitor(reference: MonitorRef) -> bool {
+    let target = with_header("demonitor", |header| {
+        header.with_relations(|it| it.remove_monitor(reference))
+    });
+    if let Some(target) = target {
+        let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+    }
+    target.is_some()
+}
+
+/// As [`demonitor`], and takes its `Down` out of the mailbox if that is there
+/// (OTP: `demonitor/2` with `flush` and `info`). True if the monitor was active.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Down, demonitor_flush, receive, spawn_monitor, try_receive, yield_now};
+///
+/// let (_, reference) = spawn_monitor(async {});
+/// yield_now().await;
+/// demonitor_flush(reference);
+/// assert!(try_receive::<Down>().is_none());
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn demonitor_flush(reference: MonitorRef) -> bool {
+    let active = demonitor(reference);
+    if !active {
+        // What has not been taken from the inbox yet is dropped when it is: the
+        // monitor is not active any more.
+        drop(try_receive_matching(|down: &Down| {
+            down.reference == reference
+        }));
+    }
+    active
+}
+
+/// Sends an exit signal (OTP: `exit/2`), from anywhere.
+///
+/// | receiver | `Normal` | `Kill` | any other |
+/// |---|---|---|---|
+/// | does not trap exits | ignored | ends with `Killed` | ends with the reason |
+/// | traps exits | an [`Exit`] message | ends with `Killed` | an [`Exit`] message |
+///
+/// Sent to oneself, it ends the process there and then, also with `Normal`,
+/// unless exits are trapped. From outside a process, the receiver sees itself as
+/// the sender.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Down, ExitReason, exit, receive, self_pid, spawn_monitor};
+///
+/// spawn_monitor(async {
+///     exit(self_pid(), ExitReason::error("enough"));
+///     unreachable!();
+/// });
+/// assert_eq!(receive::<Down>().await.reason, ExitReason::error("enough"));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn exit(pid: Pid, reason: ExitReason) {
+    let me = super::try_self_pid();
+    if me == Some(pid) {
+        let (traps, ending) = with_header("exit", |header| {
+            (header.traps_exits.get(), header.ending.get())
+        });
+        // While unwinding, or in a drop at the end, there is nothing to end.
+        if !ending
+            && !std::thread::panicking()
+            && let ExitEffect::End(reason) = exit_effect(Origin::Sent, &reason, true, traps)
+        {
+            end_with(reason);
+        }
+    }
+    let exit = Exit {
+        pid: me.unwrap_or(pid),
+        reason,
+        origin: Origin::Sent,
+    };
+    let _ = push_new(pid, signal::EXIT, exit);
+}
+
+/// Whether exit signals reach the current process as [`Exit`] messages instead of
+/// ending it (OTP: `process_flag(trap_exit, _)`). Returns what was before.
+/// Messages that are in the mailbox already stay there.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::trap_exit;
+/// assert!(!trap_exit(true));
+/// assert!(trap_exit(false));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn trap_exit(on: bool) -> bool {
+    with_header("trap_exit", |header| header.traps_exits.replace(on))
+}

@@ -1,0 +1,143 @@
+//! Processes: what they are made of, how they run, and how they end.
+//!
+//! - [`table`]: the slots, which never move; [`cell`]: what is in one.
+//! - [`turn`]: one turn: take the inbox, handle the signals, poll, park.
+//! - [`exit`]: the end, in its order.
+//! - [`relations`]: links and monitors, as pure bookkeeping.
+//! - [`links`], [`receive`], [`reply`], [`spawn`], [`info`]: what users call.
+
+pub(crate) mod budget;
+pub(crate) mod cell;
+mod exit;
+pub(crate) mod info;
+pub(crate) mod links;
+pub(crate) mod owner;
+pub(crate) mod receive;
+pub(crate) mod relations;
+pub(crate) mod reply;
+pub(crate) mod signal;
+pub(crate) mod spawn;
+pub(crate) mod table;
+pub(crate) mod turn;
+pub(crate) mod waker;
+
+use std::sync::atomic::Ordering;
+
+use regrow_mailbox::{Envelope, Inbox, Pushed};
+
+pub(crate) use self::budget::poll_budget;
+use crate::local;
+use crate::message::Message;
+use crate::panic::catch;
+use crate::pid::Pid;
+use crate::scheduler;
+
+/// Puts a signal into the inbox of a process and queues that to run if needed.
+/// A signal to a dead process is given back.
+pub(crate) fn push(to: Pid, mut envelope: Envelope) -> Result<(), Envelope> {
+    let Some(slot) = table::slot(to.index()) else {
+        return Err(envelope);
+    };
+    envelope.set_generation(to.generation());
+    if slot.inbox.push(envelope)? == Pushed::MustRun {
+        schedule(to.index(), &slot.inbox);
+    }
+    Ok(())
+}
+
+/// As [`push`], with the envelope made here.
+pub(crate) fn push_new<T: Send + 'static>(to: Pid, kind: u32, payload: T) -> Result<(), Envelope> {
+    push(to, Envelope::new(to.generation(), kind, payload))
+}
+
+/// Sends a message; a dead receiver drops it.
+pub(crate) fn send_message(to: Pid, message: Message) {
+    if let Err(dead) = push(to, message.0) {
+        drop_dead_letter(dead);
+    }
+}
+
+/// Drops a message that reached nobody: calls in it fail with no-such-process. Its
+/// drop is the user's code, and runs as no process: a link made in it would
+/// belong to nobody.
+pub(crate) fn drop_dead_letter(envelope: Envelope) {
+    let dropped = local::try_with(|local| {
+        let _nobody = local.current.enter(None);
+        let before = local.dead_letters.replace(true);
+        let result = catch(|| drop(envelope));
+        local.dead_letters.set(before);
+        result
+    });
+    if let Some(Err(reason)) = dropped {
+        tracing::error!(target: "regrow::crash", %reason, "the drop of an undelivered message panicked");
+    }
+}
+
+/// Makes sure that a process gets another turn.
+pub(crate) fn wake(pid: Pid) {
+    if let Some(slot) = table::slot(pid.index())
+        && slot.inbox.wake(pid.generation())
+    {
+        schedule(pid.index(), &slot.inbox);
+    }
+}
+
+/// For the thread that got the token: queues the process to run.
+fn schedule(index: u32, inbox: &Inbox) {
+    // Ours to read: the token keeps the tenant, and so its owner, in place.
+    let owner = inbox.owner().load(Ordering::Relaxed);
+    scheduler::schedule(index, owner::runtime(owner));
+}
+
+/// Sends a message to a process (OTP: `Pid ! Message`).
+///
+/// It never fails and never waits: a message to a process that is gone is
+/// dropped, and calls that were waiting for an answer to it are told. Messages,
+/// and all other signals, from one process to another arrive in the order of
+/// sending. It can be called from any thread.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{receive, self_pid, send, spawn};
+///
+/// let me = self_pid();
+/// spawn(async move { send(me, "hello") });
+/// assert_eq!(receive::<&str>().await, "hello");
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn send<M: Send + 'static>(to: Pid, message: M) {
+    local::try_with(|local| local.spend(1));
+    if let Err(dead) = push_new(to, signal::MESSAGE, message) {
+        drop_dead_letter(dead);
+    }
+}
+
+/// The pid of the current process (OTP: `self/0`).
+///
+/// # Panics
+///
+/// Outside a process; see [`try_self_pid`].
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// assert_eq!(Some(regrow_runtime::self_pid()), regrow_runtime::try_self_pid());
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn self_pid() -> Pid {
+    match try_self_pid() {
+        Some(pid) => pid,
+        None => panic!("`self_pid` must be called inside a regrow process"),
+    }
+}
+
+/// The pid of the current process, or `None` outside one.
+///
+/// ```
+/// assert_eq!(regrow_runtime::try_self_pid(), None);
+/// ```
+pub fn try_self_pid() -> Option<Pid> {
+    local::try_with(|local| local.self_pid())?
+}

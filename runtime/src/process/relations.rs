@@ -1,0 +1,260 @@
+//! Links and monitors of one process: pure bookkeeping, touched by its owner only.
+//!
+//! # Links without acknowledgements
+//!
+//! An entry holds two ids: `mine`, of my own live link request, and `theirs`, of
+//! the peer's. 0 is none. The link exists while either is set.
+//!
+//! | event | effect |
+//! |---|---|
+//! | link | nothing if `mine` is set; else `mine` = a fresh id, send Link(id) |
+//! | unlink | forget the entry, send Unlink(mine, theirs) |
+//! | Link(id) arrives | `theirs` = id |
+//! | Unlink(mine, theirs) arrives | clear what is equal; both 0: forget the entry |
+//! | death | Exit(mine, theirs) to each peer |
+//! | Exit of a link arrives | counts only if one of its ids is the entry's; forgets it |
+//!
+//! So an unlink removes exactly the requests that it had seen: a link made after
+//! it survives, and an exit signal that was under way when the link was removed
+//! counts for nothing. That both sides always come to agree is checked over all
+//! interleavings in the tests.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use rustc_hash::FxHashMap;
+
+use super::reply::Fail;
+use crate::message::Origin;
+use crate::pid::{MonitorRef, Pid};
+
+/// The two ids of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct LinkIds {
+    pub(crate) mine: u32,
+    pub(crate) theirs: u32,
+}
+
+/// One entry in the process itself, because most processes have one link (to
+/// their parent) and one monitor on them; the rest in tables made on demand.
+#[derive(Debug, Default)]
+pub(crate) struct Relations {
+    /// Packed pid; 0 is none.
+    link_peer: u64,
+    link_ids: LinkIds,
+    /// Packed pid; 0 is none.
+    watcher: u64,
+    watcher_reference: u64,
+    last_id: u32,
+    more: Option<Box<More>>,
+}
+
+/// What few processes have.
+#[derive(Default)]
+pub(crate) struct More {
+    links: FxHashMap<Pid, LinkIds>,
+    watchers: FxHashMap<MonitorRef, Pid>,
+    monitors: FxHashMap<MonitorRef, Pid>,
+    pub(crate) label: Option<Arc<str>>,
+    /// Wakers of receives that were polled with a waker of their own.
+    pub(crate) foreign: Vec<Waker>,
+    /// Calls whose reply handle a panic dropped: told when the process ends.
+    pub(crate) failed: Vec<Arc<dyn Fail>>,
+}
+
+impl std::fmt::Debug for More {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("More")
+            .field("links", &self.links)
+            .field("watchers", &self.watchers)
+            .field("monitors", &self.monitors)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Relations {
+    pub(crate) fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub(crate) fn existing(&mut self) -> Option<&mut More> {
+        self.more.as_deref_mut()
+    }
+
+    fn link_entry(&mut self, peer: Pid) -> Option<&mut LinkIds> {
+        if self.link_peer == peer.pack() {
+            return Some(&mut self.link_ids);
+        }
+        self.more.as_mut()?.links.get_mut(&peer)
+    }
+
+    fn link_entry_or_new(&mut self, peer: Pid) -> &mut LinkIds {
+        let packed = peer.pack();
+        if self.link_peer == packed {
+            return &mut self.link_ids;
+        }
+        let elsewhere = self
+            .more
+            .as_ref()
+            .is_some_and(|m| m.links.contains_key(&peer));
+        if self.link_peer == 0 && !elsewhere {
+            self.link_peer = packed;
+            self.link_ids = LinkIds::default();
+            return &mut self.link_ids;
+        }
+        self.more().links.entry(peer).or_default()
+    }
+
+    fn remove_link(&mut self, peer: Pid) -> Option<LinkIds> {
+        if self.link_peer == peer.pack() {
+            self.link_peer = 0;
+            return Some(std::mem::take(&mut self.link_ids));
+        }
+        self.more.as_mut()?.links.remove(&peer)
+    }
+
+    fn fresh_id(&mut self) -> u32 {
+        self.last_id = self.last_id.wrapping_add(1).max(1);
+        self.last_id
+    }
+
+    /// `link(peer)`: the id of the Link to send, if one must be sent.
+    pub(crate) fn link(&mut self, peer: Pid) -> Option<u32> {
+        let id = self.fresh_id();
+        let entry = self.link_entry_or_new(peer);
+        (entry.mine == 0).then(|| {
+            entry.mine = id;
+            id
+        })
+    }
+
+    /// `unlink(peer)`: the ids of the Unlink to send, if there was a link.
+    pub(crate) fn unlink(&mut self, peer: Pid) -> Option<LinkIds> {
+        self.remove_link(peer)
+    }
+
+    /// A Link from `peer` arrived (or a child was born linked).
+    pub(crate) fn on_link(&mut self, peer: Pid, id: u32) {
+        self.link_entry_or_new(peer).theirs = id;
+    }
+
+    /// An Unlink from `peer` arrived; `ids` are as the peer sees them.
+    pub(crate) fn on_unlink(&mut self, peer: Pid, ids: LinkIds) {
+        let Some(entry) = self.link_entry(peer) else {
+            return;
+        };
+        if entry.theirs == ids.mine {
+            entry.theirs = 0;
+        }
+        if entry.mine == ids.theirs {
+            entry.mine = 0;
+        }
+        if *entry == LinkIds::default() {
+            self.remove_link(peer);
+        }
+    }
+
+    /// An exit signal arrived: whether it counts. `Sent` ones always do.
+    pub(crate) fn on_exit(&mut self, peer: Pid, origin: Origin) -> bool {
+        let Origin::Link { mine, theirs } = origin else {
+            return true;
+        };
+        let Some(entry) = self.link_entry(peer) else {
+            return false;
+        };
+        let counts = (entry.mine != 0 && entry.mine == theirs)
+            || (entry.theirs != 0 && entry.theirs == mine);
+        if counts {
+            self.remove_link(peer);
+        }
+        counts
+    }
+
+    /// Takes the link that is in the process itself, for telling the peer at death.
+    pub(crate) fn pop_link(&mut self) -> Option<(Pid, LinkIds)> {
+        let peer = Pid::unpack(std::mem::take(&mut self.link_peer))?;
+        Some((peer, std::mem::take(&mut self.link_ids)))
+    }
+
+    /// Takes all the links that are not in the process itself.
+    pub(crate) fn take_tables(&mut self) -> Option<Box<More>> {
+        self.more.take()
+    }
+
+    pub(crate) fn links(&self) -> Vec<Pid> {
+        let more = self.more.iter().flat_map(|more| more.links.keys().copied());
+        Pid::unpack(self.link_peer)
+            .into_iter()
+            .chain(more)
+            .collect()
+    }
+
+    /// `monitor(target)` was called.
+    pub(crate) fn add_monitor(&mut self, reference: MonitorRef, target: Pid) {
+        self.more().monitors.insert(reference, target);
+    }
+
+    /// `demonitor`, or a Down arrived: the target, if the monitor was active.
+    pub(crate) fn remove_monitor(&mut self, reference: MonitorRef) -> Option<Pid> {
+        self.more.as_mut()?.monitors.remove(&reference)
+    }
+
+    pub(crate) fn monitors(&self) -> Vec<Pid> {
+        let more = self.more.iter();
+        more.flat_map(|more| more.monitors.values().copied())
+            .collect()
+    }
+
+    /// A Monitor arrived.
+    pub(crate) fn add_watcher(&mut self, reference: MonitorRef, watcher: Pid) {
+        if self.watcher == 0 {
+            self.watcher = watcher.pack();
+            self.watcher_reference = reference.0;
+        } else {
+            self.more().watchers.insert(reference, watcher);
+        }
+    }
+
+    /// A Demonitor arrived.
+    pub(crate) fn remove_watcher(&mut self, reference: MonitorRef) {
+        if self.watcher != 0 && self.watcher_reference == reference.0 {
+            self.watcher = 0;
+        } else if let Some(more) = &mut self.more {
+            more.watchers.remove(&reference);
+        }
+    }
+
+    /// Takes the watcher that is in the process itself, for telling it at death.
+    pub(crate) fn pop_watcher(&mut self) -> Option<(MonitorRef, Pid)> {
+        let watcher = Pid::unpack(std::mem::take(&mut self.watcher))?;
+        Some((MonitorRef(self.watcher_reference), watcher))
+    }
+
+    pub(crate) fn watchers(&self) -> Vec<Pid> {
+        let more = self
+            .more
+            .iter()
+            .flat_map(|more| more.watchers.values().copied());
+        Pid::unpack(self.watcher).into_iter().chain(more).collect()
+    }
+}
+
+impl More {
+    pub(crate) fn into_parts(self) -> Parts {
+        Parts {
+            links: self.links,
+            watchers: self.watchers,
+            monitors: self.monitors,
+            failed: self.failed,
+        }
+    }
+}
+
+/// The tables of a process that is ending.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) links: FxHashMap<Pid, LinkIds>,
+    pub(crate) watchers: FxHashMap<MonitorRef, Pid>,
+    pub(crate) monitors: FxHashMap<MonitorRef, Pid>,
+    pub(crate) failed: Vec<Arc<dyn Fail>>,
+}

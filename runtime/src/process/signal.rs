@@ -1,0 +1,112 @@
+//! The kinds of signals, and what an exit signal does to its receiver.
+
+use crate::message::Origin;
+use crate::pid::{MonitorRef, Pid};
+use crate::process::info::ProcessInfo;
+use crate::process::relations::LinkIds;
+use crate::process::reply::ReplyTo;
+use crate::reason::ExitReason;
+
+/// The payload is a message of the user's.
+pub(crate) const MESSAGE: u32 = 0;
+/// The payload is an [`Exit`](crate::Exit).
+pub(crate) const EXIT: u32 = 1;
+/// The payload is a [`Down`](crate::Down).
+pub(crate) const DOWN: u32 = 2;
+/// The payload is a [`Control`].
+pub(crate) const CONTROL: u32 = 3;
+
+/// Signals that never reach the mailbox.
+pub(crate) enum Control {
+    /// `from` has linked to me; `id` is its link request.
+    Link { from: Pid, id: u32 },
+    /// `from` has unlinked; `ids` are the requests it had seen.
+    Unlink { from: Pid, ids: LinkIds },
+    /// `watcher` monitors me.
+    Monitor { watcher: Pid, reference: MonitorRef },
+    /// The watcher of `reference` does so no more.
+    Demonitor { reference: MonitorRef },
+    /// Somebody wants to know how I am.
+    Info {
+        asker: Option<Pid>,
+        reply: ReplyTo<ProcessInfo>,
+    },
+}
+
+/// What an exit signal does.
+#[derive(Debug, PartialEq)]
+pub(crate) enum ExitEffect {
+    /// Nothing.
+    Ignore,
+    /// The receiver ends with this reason.
+    End(ExitReason),
+    /// The signal becomes a message.
+    Deliver,
+}
+
+/// The receiver's rule (OTP: "Receiving exit signals"; semantics of `exit/2` and
+/// links differ in what `kill` and `normal` do).
+pub(crate) fn exit_effect(
+    origin: Origin,
+    reason: &ExitReason,
+    from_itself: bool,
+    traps: bool,
+) -> ExitEffect {
+    match (origin, reason) {
+        (Origin::Sent, ExitReason::Kill) => ExitEffect::End(ExitReason::Killed),
+        _ if traps => ExitEffect::Deliver,
+        (Origin::Sent, ExitReason::Normal) if from_itself => ExitEffect::End(ExitReason::Normal),
+        (_, ExitReason::Normal) => ExitEffect::Ignore,
+        (_, reason) => ExitEffect::End(reason.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: Origin = Origin::Link { mine: 1, theirs: 0 };
+
+    #[test]
+    fn exit_signal_rules_are_the_table_of_the_reference_manual() {
+        let boom = ExitReason::error("boom");
+        let end = |reason: &ExitReason| ExitEffect::End(reason.clone());
+        for traps in [false, true] {
+            // kill by exit/2: untrappable, becomes killed
+            let effect = exit_effect(Origin::Sent, &ExitReason::Kill, false, traps);
+            assert_eq!(effect, ExitEffect::End(ExitReason::Killed));
+        }
+        for (origin, reason, itself, expected) in [
+            (Origin::Sent, ExitReason::Normal, false, ExitEffect::Ignore),
+            (
+                Origin::Sent,
+                ExitReason::Normal,
+                true,
+                end(&ExitReason::Normal),
+            ),
+            (Origin::Sent, boom.clone(), false, end(&boom)),
+            (LINK, ExitReason::Normal, false, ExitEffect::Ignore),
+            (
+                LINK,
+                ExitReason::Shutdown,
+                false,
+                end(&ExitReason::Shutdown),
+            ),
+            (LINK, ExitReason::Kill, false, end(&ExitReason::Kill)),
+            (LINK, ExitReason::Killed, false, end(&ExitReason::Killed)),
+        ] {
+            assert_eq!(exit_effect(origin, &reason, itself, false), expected);
+        }
+        for (origin, reason) in [
+            (Origin::Sent, ExitReason::Normal),
+            (Origin::Sent, boom),
+            (LINK, ExitReason::Normal),
+            (LINK, ExitReason::Kill),
+        ] {
+            assert_eq!(
+                exit_effect(origin, &reason, false, true),
+                ExitEffect::Deliver
+            );
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Births.
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::cell::{Header, ProcessPtr};
+use super::table;
+use crate::local::{self, Local};
+use crate::names::RegisterError;
+use crate::pid::{MonitorRef, Pid};
+use crate::reason::IntoExitReason;
+use crate::scheduler::{self, Shared};
+
+/// Why a process could not be spawned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The name that it should have is taken.
+    #[error("the name `{name}` is taken by {pid}")]
+    NameTaken {
+        /// The name.
+        name: Arc<str>,
+        /// Who has it.
+        pid: Pid,
+    },
+    /// The name that it should have is empty.
+    #[error("the name is empty; a name must have at least one character")]
+    EmptyName,
+    /// The process table is full (OTP: `system_limit`).
+    #[error("the process table is full; end some processes first")]
+    SystemLimit,
+    /// The runtime was dropped.
+    #[error("the runtime has stopped")]
+    Stopped,
+}
+
+/// What [`SpawnOptions::spawn`] made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Spawned {
+    /// The new process.
+    pub pid: Pid,
+    /// The monitor on it, if one was asked for.
+    pub monitor: Option<MonitorRef>,
+}
+
+/// How a process is to be born (OTP: `spawn_opt`).
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Down, SpawnError, SpawnOptions, receive, whereis};
+///
+/// let options = SpawnOptions::new().name("worker").label("counts sheep").monitor();
+/// let worker = options.clone().spawn(std::future::pending::<()>()).unwrap();
+/// assert_eq!(whereis("worker"), Some(worker.pid));
+/// let taken = options.spawn(async {}).unwrap_err();
+/// assert!(matches!(taken, SpawnError::NameTaken { .. }));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "options do nothing until `spawn`"]
+pub struct SpawnOptions {
+    link: bool,
+    monitor: bool,
+    trap_exit: bool,
+    name: Option<Arc<str>>,
+    label: Option<Arc<str>>,
+}
+
+impl SpawnOptions {
+    /// A plain process: no link, no monitor, no name.
+    pub fn new() -> Self {
+        SpawnOptions::default()
+    }
+
+    /// Links the new process to the current one, from the first moment on.
+    pub fn link(mut self) -> Self {
+        self.link = true;
+        self
+    }
+
+    /// Monitors the new process, from the first moment on.
+    pub fn monitor(mut self) -> Self {
+        self.monitor = true;
+        self
+    }
+
+    /// Whether the process traps exits from its first moment on.
+    pub fn trap_exit(mut self, on: bool) -> Self {
+        self.trap_exit = on;
+        self
+    }
+
+    /// Registers the process under a name, before it runs.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Says in a few words what the process is, for people.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Spawns the process.
+    ///
+    /// # Errors
+    ///
+    /// If the name is taken or empty, or the process table is full; then `body`
+    /// is dropped, never run.
+    ///
+    /// # Panics
+    ///
+    /// Outside a process; [`Handle::spawn_with`](crate::Handle::spawn_with) works anywhere.
+    #[track_caller]
+    pub fn spawn<F>(self, body: F) -> Result<Spawned, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoExitReason,
+    {
+        let place = Location::caller();
+        scheduler::with_current("spawn", |shared| self.spawn_on(shared, place, body))
+    }
+
+    pub(crate) fn spawn_on<F>(
+        self,
+        shared: &Arc<Shared>,
+        place: &'static Location<'static>,
+        body: F,
+    ) -> Result<Spawned, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoExitReason,
+    {
+        local::with(|local| self.give_birth(local, shared, place, body))
+    }
+
+    fn give_birth<F>(
+        self,
+        local: &Local,
+        shared: &Arc<Shared>,
+        place: &'static Location<'static>,
+        body: F,
+    ) -> Result<Spawned, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoExitReason,
+    {
+        if !shared.admit(local) {
+            return Err(SpawnError::Stopped);
+        }
+        let reserved = local.free_index();
+        let slot = reserved.and_then(|index| Some((index, table::slot(index)?)));
+        let Some((index, slot)) = slot else {
+            shared.withdraw(local);
+            return Err(SpawnError::SystemLimit);
+        };
+        let pid = Pid::local(index, slot.inbox.generation());
+        let parent = local.self_pid();
+        let header = Header::new(parent, place);
+        header.traps_exits.set(self.trap_exit);
+        if let Some(label) = self.label {
+            header.with_relations(|relations| relations.more().label = Some(label));
+        }
+        // Opened before it is named: nobody finds a name whose inbox is closed.
+        slot.inbox.open(shared.id);
+        if let Some(name) = self.name
+            && let Err(error) = shared.names.register(name, pid)
+        {
+            drop(slot.inbox.close());
+            local.release_index(index);
+            shared.withdraw(local);
+            return Err(spawn_error(error));
+        }
+        let mut monitor = None;
+        if let (Some(mother), Some(parent)) = (local.current.get(), parent) {
+            if self.link
+                && let Some(id) = mother.with_relations(|relations| relations.link(pid))
+            {
+                header.with_relations(|relations| relations.on_link(parent, id));
+            }
+            if self.monitor {
+                let reference = MonitorRef(local.fresh_reference());
+                mother.with_relations(|relations| relations.add_monitor(reference, pid));
+                header.with_relations(|relations| relations.add_watcher(reference, parent));
+                monitor = Some(reference);
+            }
+        }
+        let process = ProcessPtr::new(header, body);
+        // SAFETY: the slot was free and its index ours; it was opened here, so the
+        // token is ours as well, until the process is queued (T2).
+        unsafe { slot.set_process(Some(process)) };
+        local.spend(BIRTH);
+        scheduler::schedule_newborn(index, shared);
+        Ok(Spawned { pid, monitor })
+    }
+}
+
+/// Reductions that a birth costs: some more than a message.
+const BIRTH: u32 = 2;
+
+fn spawn_error(error: RegisterError) -> SpawnError {
+    match error {
+        RegisterError::NameTaken { name, pid } => SpawnError::NameTaken { name, pid },
+        _ => SpawnError::EmptyName,
+    }
+}
+
+#[track_caller]
+fn spawn_or_panic<F>(options: SpawnOptions, body: F) -> Spawned
+where
+    F: Future + Send + 'static,
+    F::Output: IntoExitReason,
+{
+    match options.spawn(body) {
+        Ok(spawned) => spawned,
+        Err(error) => panic!("cannot spawn: {error}"),
+    }
+}
+
+/// Spawns a process (OTP: `spawn/1`).
+///
+/// The body runs concurrently with everything else; it ends with the process.
+///
+/// # Panics
+///
+/// Outside a process, and when the process table is full;
+/// [`SpawnOptions::spawn`] returns that as an error.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{receive, self_pid, send, spawn};
+///
+/// let me = self_pid();
+/// spawn(async move { send(me, 6 * 7) });
+/// assert_eq!(receive::<i32>().await, 42);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn spawn<F>(body: F) -> Pid
+where
+    F: Future + Send + 'static,
+    F::Output: IntoExitReason,
+{
+    spawn_or_panic(SpawnOptions::new(), body).pid
+}
+
+/// Spawns a process linked to the current one (OTP: `spawn_link/1`).
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Exit, receive, spawn_link, trap_exit};
+///
+/// trap_exit(true);
+/// let child = spawn_link(async { panic!("oops") });
+/// let exit = receive::<Exit>().await;
+/// assert_eq!(exit.pid, child);
+/// assert!(exit.reason.to_string().ends_with("oops"));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn spawn_link<F>(body: F) -> Pid
+where
+    F: Future + Send + 'static,
+    F::Output: IntoExitReason,
+{
+    spawn_or_panic(SpawnOptions::new().link(), body).pid
+}
+
+/// Spawns a process monitored by the current one (OTP: `spawn_monitor/1`).
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Down, ExitReason, receive, spawn_monitor};
+///
+/// let (pid, reference) = spawn_monitor(async {});
+/// let down = receive::<Down>().await;
+/// assert_eq!((down.pid, down.reference, down.reason), (pid, reference, ExitReason::Normal));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn spawn_monitor<F>(body: F) -> (Pid, MonitorRef)
+where
+    F: Future + Send + 'static,
+    F::Output: IntoExitReason,
+{
+    let spawned = spawn_or_panic(SpawnOptions::new().monitor(), body);
+    match spawned.monitor {
+        Some(reference) => (spawned.pid, reference),
+        None => unreachable!("a monitor was asked for"),
+    }
+}

@@ -1,0 +1,279 @@
+//! One turn of a process.
+//!
+//! 1. Take the inbox, once.
+//! 2. Handle the signals in their order; messages go to the mailbox.
+//! 3. Unless a signal was fatal, or nothing concerns the body, poll it.
+//! 4. Park, or queue again if something came meanwhile or the body asked.
+
+use std::task::{Context, Poll};
+
+use regrow_mailbox::{Batch, Envelope, SaveQueue};
+
+use super::cell::{Header, ProcessPtr};
+use super::exit::{self, Ending};
+use super::info::{self, Status};
+use super::signal::{self, Control, ExitEffect, exit_effect};
+use super::table::{self, Slot};
+use super::{budget, drop_dead_letter, push_new, waker};
+use crate::local::Local;
+use crate::message::{Down, Exit, Origin};
+use crate::panic::catch;
+use crate::pid::Pid;
+use crate::process::reply::ReplyError;
+use crate::reason::ExitReason;
+use crate::scheduler::Worker;
+
+/// Runs the process in a slot for one turn. The caller took the index from a run
+/// queue, and so holds the token.
+pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
+    let Some(slot) = table::slot(index) else {
+        return;
+    };
+    let taken = slot.inbox.take();
+    // SAFETY: the caller holds the token (T2).
+    let Some(process) = (unsafe { slot.process() }) else {
+        return;
+    };
+    // SAFETY: the process is in its slot (C1), and the token is ours until the
+    // park below, after which the header is not used.
+    let header = unsafe { process.header() };
+    let pid = Pid::local(index, slot.inbox.generation());
+    local.pid.set(pid.pack());
+    local.budget.set(budget::TURN);
+
+    header.turns.set(header.turns.get().wrapping_add(1));
+    let again = header.wants_turn.replace(false);
+    let mut batch = taken.batch;
+    let signals = handle(local, header, pid, &mut batch, taken.woken || again);
+    let fatal = match signals {
+        Signals::Nothing => None,
+        Signals::Poll => poll(local, header, process, pid),
+        Signals::Fatal(reason) => Some(reason),
+    };
+    if let Some(reason) = fatal {
+        exit::exit(Ending {
+            local,
+            worker,
+            slot,
+            process,
+            pid,
+            reason,
+            rest: batch,
+        });
+        return;
+    }
+    if !local.dropped.borrow().is_empty() {
+        fail_dropped(local, header);
+    }
+    go_on(worker, slot, header, index);
+}
+
+/// The turn is over and the process lives: parks it, or queues it again.
+fn go_on(worker: &Worker, slot: &Slot, header: &Header, index: u32) {
+    // Asked before parking: afterwards the process may be anybody's.
+    if header.wants_turn.get() || !slot.inbox.park() {
+        worker.push_back(index);
+    }
+}
+
+enum Signals {
+    /// Nothing that concerns the body.
+    Nothing,
+    Poll,
+    Fatal(ExitReason),
+}
+
+/// Handles signals until one is fatal; what follows that stays in the batch.
+fn handle(local: &Local, header: &Header, pid: Pid, batch: &mut Batch, woken: bool) -> Signals {
+    let mut arrived = false;
+    let mut queue = header.queue.take();
+    queue.begin_turn();
+    while let Some(envelope) = batch.pop() {
+        if envelope.generation() != pid.generation() {
+            // Meant for an earlier tenant of the slot.
+            let dead = Pid::local(pid.index(), envelope.generation());
+            answer_for_dead(envelope, dead);
+            continue;
+        }
+        match accept(header, pid, envelope, &queue, woken || arrived) {
+            Accepted::Message(envelope) => {
+                queue.append(envelope);
+                arrived = true;
+            }
+            Accepted::Done => {}
+            Accepted::Fatal(reason) => {
+                header.queue.set(queue);
+                return Signals::Fatal(reason);
+            }
+        }
+    }
+    header.queue.set(queue);
+    if !arrived && !woken {
+        return Signals::Nothing;
+    }
+    if header.has_foreign.replace(false) {
+        wake_foreign(local, header);
+    }
+    Signals::Poll
+}
+
+/// Wakes whoever waits in this process with a waker of its own, before the poll.
+fn wake_foreign(local: &Local, header: &Header) {
+    let taken = header.with_relations(|relations| {
+        relations
+            .existing()
+            .map(|more| std::mem::take(&mut more.foreign))
+    });
+    let _current = local.current.enter(Some(header));
+    for waker in taken.into_iter().flatten() {
+        if let Err(reason) = catch(|| waker.wake()) {
+            tracing::error!(target: "regrow::crash", %reason, "a waker panicked");
+        }
+    }
+}
+
+enum Accepted {
+    Message(Envelope),
+    Done,
+    Fatal(ExitReason),
+}
+
+fn accept(
+    header: &Header,
+    pid: Pid,
+    mut envelope: Envelope,
+    queue: &SaveQueue,
+    runnable: bool,
+) -> Accepted {
+    match envelope.kind() {
+        signal::MESSAGE => Accepted::Message(envelope),
+        signal::EXIT => {
+            let Some(Exit {
+                pid: from,
+                reason,
+                origin,
+            }) = envelope.peek::<Exit>()
+            else {
+                return Accepted::Done;
+            };
+            let (from, origin) = (*from, *origin);
+            if !header.with_relations(|relations| relations.on_exit(from, origin)) {
+                return Accepted::Done;
+            }
+            match exit_effect(origin, reason, from == pid, header.traps_exits.get()) {
+                ExitEffect::Ignore => Accepted::Done,
+                ExitEffect::End(reason) => Accepted::Fatal(reason),
+                ExitEffect::Deliver => {
+                    envelope.set_kind(signal::MESSAGE);
+                    Accepted::Message(envelope)
+                }
+            }
+        }
+        signal::DOWN => {
+            let reference = envelope.peek::<Down>().map(|down| down.reference);
+            let active = reference
+                .and_then(|it| header.with_relations(|relations| relations.remove_monitor(it)));
+            if active.is_none() {
+                return Accepted::Done;
+            }
+            envelope.set_kind(signal::MESSAGE);
+            Accepted::Message(envelope)
+        }
+        _ => {
+            if let Ok(control) = envelope.downcast::<Control>() {
+                obey(header, pid, control, queue, runnable);
+            }
+            Accepted::Done
+        }
+    }
+}
+
+fn obey(header: &Header, pid: Pid, control: Control, queue: &SaveQueue, runnable: bool) {
+    match control {
+        Control::Link { from, id } => header.with_relations(|it| it.on_link(from, id)),
+        Control::Unlink { from, ids } => header.with_relations(|it| it.on_unlink(from, ids)),
+        Control::Monitor { watcher, reference } => {
+            header.with_relations(|it| it.add_watcher(reference, watcher));
+        }
+        Control::Demonitor { reference } => {
+            header.with_relations(|it| it.remove_watcher(reference));
+        }
+        Control::Info { asker, reply } => {
+            let status = match runnable {
+                _ if asker == Some(pid) => Status::Running,
+                true => Status::Runnable,
+                false => Status::Waiting,
+            };
+            reply.send(info::gather(header, pid, queue, status));
+        }
+    }
+}
+
+/// Answers a signal on behalf of a process that is gone.
+pub(super) fn answer_for_dead(envelope: Envelope, dead: Pid) {
+    match envelope.kind() {
+        signal::CONTROL => {}
+        _ => return drop_dead_letter(envelope),
+    }
+    // An undeliverable answer needs none itself.
+    let _ = match envelope.downcast::<Control>() {
+        Ok(Control::Link { from, id }) => push_new(
+            from,
+            signal::EXIT,
+            Exit {
+                pid: dead,
+                reason: ExitReason::NoProc,
+                origin: Origin::Link {
+                    mine: 0,
+                    theirs: id,
+                },
+            },
+        ),
+        Ok(Control::Monitor { watcher, reference }) => push_new(
+            watcher,
+            signal::DOWN,
+            Down {
+                reference,
+                pid: dead,
+                reason: ExitReason::NoProc,
+            },
+        ),
+        Ok(Control::Info { reply, .. }) => {
+            reply.fail(ExitReason::NoProc);
+            Ok(())
+        }
+        Ok(Control::Unlink { .. } | Control::Demonitor { .. }) | Err(_) => Ok(()),
+    };
+}
+
+/// Polls the body. Returns the reason if it ended.
+fn poll(local: &Local, header: &Header, process: ProcessPtr, pid: Pid) -> Option<ExitReason> {
+    let waker = waker::waker_of(pid);
+    let mut cx = Context::from_waker(&waker);
+    local.again.set(false);
+    let current = local.current.enter(Some(header));
+    // SAFETY: we hold the token, and a process is never polled within its own turn (C2).
+    let polled = catch(|| unsafe { process.poll(&mut cx) });
+    drop(current);
+    header.count_reductions(budget::TURN - local.budget.get());
+    match polled {
+        Ok(Poll::Pending) => {
+            header.wants_turn.set(local.again.get());
+            None
+        }
+        Ok(Poll::Ready(reason)) | Err(reason) => Some(reason),
+    }
+}
+
+/// Tells the callers whose reply handles were dropped in this turn. Those that a
+/// panic dropped must wait for the end of the process, which knows why.
+#[cold]
+fn fail_dropped(local: &Local, header: &Header) {
+    for (cell, by_panic) in local.dropped.take() {
+        if by_panic {
+            header.with_relations(|relations| relations.more().failed.push(cell));
+            continue;
+        }
+        cell.fail(ReplyError::Dropped);
+    }
+}

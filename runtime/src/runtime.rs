@@ -1,0 +1,365 @@
+//! A runtime: its workers, and the ways in from outside.
+
+use std::future::Future;
+use std::io;
+use std::num::NonZeroUsize;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::local;
+use crate::message::Message;
+use crate::names::{RegisterError, SendError, UnregisterError};
+use crate::panic::{catch_panic, install_hook};
+use crate::pid::Pid;
+use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
+use crate::process::{links, table};
+use crate::reason::{ExitReason, IntoExitReason};
+use crate::scheduler::{self, Shared};
+use crate::timer::{self, TimerRef};
+
+/// How long a drop waits for the processes and threads of a runtime.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Builds a [`Runtime`].
+///
+/// ```
+/// let runtime = regrow_runtime::Runtime::builder().workers(2).build()?;
+/// assert_eq!(runtime.handle().workers(), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    workers: Option<NonZeroUsize>,
+}
+
+impl Builder {
+    /// The number of worker threads; one for each core unless said otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: nothing would ever run.
+    #[track_caller]
+    pub fn workers(mut self, workers: usize) -> Self {
+        let Some(workers) = NonZeroUsize::new(workers) else {
+            panic!("a runtime needs at least one worker");
+        };
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no threads or no I/O event queue.
+    pub fn build(self) -> io::Result<Runtime> {
+        install_hook();
+        let workers = match self.workers {
+            Some(workers) => workers.get(),
+            None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        };
+        let (shared, queues) = Shared::new(workers)?;
+        shared.start(queues)?;
+        Ok(Runtime {
+            handle: Handle { shared },
+        })
+    }
+}
+
+/// A scheduler with its processes, names and timers.
+///
+/// Several may live side by side in one OS process; they share nothing but the
+/// table that numbers processes. Dropping a runtime kills every process in it
+/// and joins its threads; a thread that is stuck in a process for 10 seconds is
+/// left behind, with a report.
+///
+/// ```
+/// use regrow_runtime::{Runtime, receive, self_pid, send, spawn};
+///
+/// let runtime = Runtime::new()?;
+/// let answer = runtime.block_on(async {
+///     let me = self_pid();
+///     spawn(async move { send(me, 42) });
+///     receive::<i32>().await
+/// });
+/// assert_eq!(answer, 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Runtime {
+    handle: Handle,
+}
+
+impl Runtime {
+    /// A runtime with one worker for each core.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new() -> io::Result<Self> {
+        Runtime::builder().build()
+    }
+
+    /// A builder, for other settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A handle, for use from other threads.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Spawns a process; see [`Handle::spawn`].
+    #[track_caller]
+    pub fn spawn<F>(&self, body: F) -> Pid
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoExitReason,
+    {
+        self.handle.spawn(body)
+    }
+
+    /// Runs a future as a process and waits for its output.
+    ///
+    /// # Panics
+    ///
+    /// If the process panics or is ended by a signal: with that reason. And when
+    /// called inside a process, where waiting would block a worker.
+    #[track_caller]
+    pub fn block_on<F>(&self, body: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        assert!(
+            local::with(|local| local.worker.get().is_none()),
+            "`block_on` must not be called inside a regrow process: await instead"
+        );
+        let (sender, output) = mpsc::sync_channel(1);
+        self.handle.spawn(async move {
+            let ended = catch_panic(body).await;
+            let reason = match &ended {
+                Ok(_) => ExitReason::Normal,
+                Err(reason) => reason.clone(),
+            };
+            // The receiver waits below; it goes only after this.
+            let _ = sender.send(ended);
+            reason
+        });
+        match output.recv() {
+            Ok(Ok(output)) => output,
+            Ok(Err(reason)) => panic!("the process of `block_on` ended: {reason}"),
+            Err(_) => panic!("the process of `block_on` was ended by an exit signal"),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let shared = &self.handle.shared;
+        let on_own_worker = local::try_with(|local| {
+            let worker = local.worker.get();
+            worker.is_some_and(|worker| worker.shared.id == shared.id)
+        });
+        if on_own_worker == Some(true) {
+            // A process cannot wait for its own end: somebody else must.
+            let shared = shared.clone();
+            let waiter = std::thread::Builder::new().name("regrow-drop".into());
+            if let Err(error) = waiter.spawn(move || end(&shared)) {
+                tracing::error!(target: "regrow::runtime", %error, "the runtime could not be ended");
+            }
+        } else {
+            end(shared);
+        }
+    }
+}
+
+/// Kills every process, those that the dying ones spawn too, and ends the threads.
+fn end(shared: &Shared) {
+    shared.stop();
+    let ended = shared.wait_until_empty(PATIENCE, || {
+        for pid in table::pids_of(shared.id) {
+            links::exit(pid, ExitReason::Kill);
+        }
+    });
+    if !ended || !shared.halt(PATIENCE) {
+        let processes = table::pids_of(shared.id);
+        tracing::error!(
+            target: "regrow::runtime",
+            ?processes,
+            "a process would not end: its thread is left behind"
+        );
+    }
+}
+
+/// A way to a runtime from any thread. Cloning it is cheap.
+///
+/// A handle does not keep the runtime running.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// The runtime of the current process.
+    ///
+    /// # Panics
+    ///
+    /// Outside a process; see [`Handle::try_current`].
+    #[track_caller]
+    pub fn current() -> Self {
+        scheduler::with_current("Handle::current", |shared| Handle {
+            shared: shared.clone(),
+        })
+    }
+
+    /// The runtime of the current process, or `None` outside one.
+    pub fn try_current() -> Option<Self> {
+        scheduler::current().map(|shared| Handle { shared })
+    }
+
+    /// Spawns a process.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime was dropped or the process table is full;
+    /// [`Handle::spawn_with`] returns these as errors.
+    ///
+    /// ```
+    /// let runtime = regrow_runtime::Runtime::new()?;
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// runtime.handle().spawn(async move {
+    ///     sender.send("from inside").unwrap();
+    /// });
+    /// assert_eq!(receiver.recv().unwrap(), "from inside");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, body: F) -> Pid
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoExitReason,
+    {
+        match self.spawn_with(SpawnOptions::new(), body) {
+            Ok(spawned) => spawned.pid,
+            Err(error) => panic!("cannot spawn: {error}"),
+        }
+    }
+
+    /// Spawns a process with options. Outside a process there is nobody to link
+    /// or monitor it: these two are then without effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpawnOptions::spawn`], and if the runtime was dropped.
+    #[track_caller]
+    pub fn spawn_with<F>(&self, options: SpawnOptions, body: F) -> Result<Spawned, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoExitReason,
+    {
+        options.spawn_on(&self.shared, Location::caller(), body)
+    }
+
+    /// As [`register`](crate::register()).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn register(&self, name: impl Into<Arc<str>>, pid: Pid) -> Result<(), RegisterError> {
+        self.shared.names.register(name.into(), pid)
+    }
+
+    /// As [`unregister`](crate::unregister()).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn unregister(&self, name: &str) -> Result<(), UnregisterError> {
+        self.shared.names.unregister(name)
+    }
+
+    /// As [`whereis`](crate::whereis()).
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        self.shared.names.whereis(name)
+    }
+
+    /// As [`send_named`](crate::send_named()).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_named<M: Send + 'static>(
+        &self,
+        name: &str,
+        message: M,
+    ) -> Result<(), SendError<M>> {
+        self.shared.names.send(name, message)
+    }
+
+    /// As [`send_after`](crate::send_after()).
+    pub fn send_after<M: Send + 'static>(&self, after: Duration, to: Pid, message: M) -> TimerRef {
+        timer::send_after_on(&self.shared, after, to, Message::new(message))
+    }
+
+    /// As [`processes`](crate::processes()).
+    pub fn processes(&self) -> Vec<Pid> {
+        table::pids_of(self.shared.id)
+    }
+
+    /// The number of workers.
+    pub fn workers(&self) -> usize {
+        self.shared.workers()
+    }
+
+    /// Counters of the scheduler.
+    pub fn stats(&self) -> Stats {
+        let shared = &self.shared;
+        Stats {
+            processes: shared.live(),
+            queued: shared.queued(),
+            sleeping_workers: shared.sleeping(),
+            timers: shared.timers_armed(),
+            spawned: shared.spawned(),
+            turns: shared.counters().map(|it| it.turns.get()).sum(),
+            thefts: shared.counters().map(|it| it.thefts.get()).sum(),
+            parks: shared.counters().map(|it| it.parks.get()).sum(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle")
+            .field("runtime", &self.shared.id)
+            .field("workers", &self.workers())
+            .finish()
+    }
+}
+
+/// What a runtime has done and has to do. Taken without stopping it, so the
+/// figures need not fit each other exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Processes alive.
+    pub processes: u64,
+    /// Processes in run queues.
+    pub queued: usize,
+    /// Workers that have nothing to do.
+    pub sleeping_workers: usize,
+    /// Timers armed.
+    pub timers: usize,
+    /// Processes born so far.
+    pub spawned: u64,
+    /// Turns run so far.
+    pub turns: u64,
+    /// How often a worker took processes from another.
+    pub thefts: u64,
+    /// How often a worker went to sleep.
+    pub parks: u64,
+}

@@ -1,0 +1,213 @@
+//! Searching, sleeping and parking under the model checker.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release -p regrow-runtime --lib loom
+//! ```
+//!
+//! In each model every worker must get the work that is there for it: a lost
+//! wake-up leaves a thread parked for ever, which loom reports as a deadlock.
+
+use std::time::Duration;
+
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+
+use super::idle::{Idle, Workplace};
+use super::parker::{Bed, Parker};
+
+/// A place to sleep in like the reactor: for one, remembering a ring.
+struct OneBed {
+    /// Whether it is occupied, and whether it has been rung.
+    state: Mutex<(bool, bool)>,
+    rung: Condvar,
+}
+
+impl Bed for OneBed {
+    fn lie_down(&self, _timeout: Option<Duration>, is_rung: impl FnOnce() -> bool) -> bool {
+        let mut state = self.state.lock().unwrap();
+        if state.0 {
+            return false;
+        }
+        state.0 = true;
+        if is_rung() {
+            state.0 = false;
+            return true;
+        }
+        while !state.1 {
+            state = self.rung.wait(state).unwrap();
+        }
+        *state = (false, false);
+        true
+    }
+
+    fn ring(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.rung.notify_one();
+    }
+}
+
+struct Pool {
+    idle: Idle,
+    parkers: Vec<Parker>,
+    bed: OneBed,
+    /// A queue of which only the length matters, with no more ordering than the
+    /// protocol itself brings.
+    queue: AtomicUsize,
+    halted: AtomicBool,
+}
+
+impl Pool {
+    fn new(workers: usize) -> Arc<Self> {
+        Arc::new(Pool {
+            idle: Idle::new(),
+            parkers: (0..workers).map(|_| Parker::new()).collect(),
+            bed: OneBed {
+                state: Mutex::new((false, false)),
+                rung: Condvar::new(),
+            },
+            queue: AtomicUsize::new(0),
+            halted: AtomicBool::new(false),
+        })
+    }
+
+    fn push(&self) {
+        self.queue.fetch_add(1, Ordering::Relaxed);
+        if let Some(sleeper) = self.idle.work_was_pushed() {
+            self.parkers[sleeper].unpark(&self.bed);
+        }
+    }
+
+    fn halt(&self) {
+        self.halted.store(true, Ordering::SeqCst);
+        for parker in &self.parkers {
+            parker.unpark(&self.bed);
+        }
+    }
+}
+
+/// One worker of the pool.
+struct At(Arc<Pool>, usize);
+
+impl Workplace for At {
+    type Work = ();
+
+    fn look(&self) -> Option<()> {
+        let mut length = self.0.queue.load(Ordering::Relaxed);
+        while length > 0 {
+            let taken = self.0.queue.compare_exchange(
+                length,
+                length - 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            match taken {
+                Ok(_) => return Some(()),
+                Err(now) => length = now,
+            }
+        }
+        None
+    }
+
+    fn is_there_more(&self) -> bool {
+        self.0.queue.load(Ordering::Relaxed) > 0
+    }
+
+    fn is_halted(&self) -> bool {
+        self.0.halted.load(Ordering::SeqCst)
+    }
+
+    fn park(&self) {
+        self.0.parkers[self.1].park(&self.0.bed, None);
+    }
+
+    fn unpark(&self, worker: usize) {
+        self.0.parkers[worker].unpark(&self.0.bed);
+    }
+}
+
+impl At {
+    fn search(&self) -> Option<()> {
+        self.0.idle.search(self.1, self)
+    }
+}
+
+#[test]
+fn a_push_reaches_a_worker_that_is_going_to_sleep() {
+    loom::model(|| {
+        let pool = Pool::new(1);
+        let worker = At(pool.clone(), 0);
+        let worker = thread::spawn(move || worker.search());
+        pool.push();
+        assert_eq!(worker.join().unwrap(), Some(()));
+    });
+}
+
+#[test]
+fn two_pushes_reach_two_workers() {
+    loom::model(|| {
+        let pool = Pool::new(2);
+        let workers = [0, 1].map(|index| {
+            let worker = At(pool.clone(), index);
+            thread::spawn(move || worker.search())
+        });
+        pool.push();
+        pool.push();
+        for worker in workers {
+            assert_eq!(worker.join().unwrap(), Some(()));
+        }
+    });
+}
+
+#[test]
+fn pushes_of_two_threads_reach_a_worker_that_comes_twice() {
+    loom::model(|| {
+        let pool = Pool::new(1);
+        let worker = At(pool.clone(), 0);
+        let worker = thread::spawn(move || {
+            assert_eq!(worker.search(), Some(()));
+            assert_eq!(worker.search(), Some(()));
+        });
+        let pusher = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.push())
+        };
+        pool.push();
+        pusher.join().unwrap();
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_halt_sends_everybody_home() {
+    loom::model(|| {
+        let pool = Pool::new(2);
+        let workers = [0, 1].map(|index| {
+            let worker = At(pool.clone(), index);
+            thread::spawn(move || worker.search())
+        });
+        pool.halt();
+        for worker in workers {
+            assert_eq!(worker.join().unwrap(), None);
+        }
+    });
+}
+
+#[test]
+fn an_unpark_before_the_park_is_remembered() {
+    loom::model(|| {
+        let pool = Pool::new(2);
+        let occupant = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.parkers[0].park(&pool.bed, None))
+        };
+        let other = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.parkers[1].park(&pool.bed, None))
+        };
+        pool.parkers[0].unpark(&pool.bed);
+        pool.parkers[1].unpark(&pool.bed);
+        occupant.join().unwrap();
+        other.join().unwrap();
+    });
+}

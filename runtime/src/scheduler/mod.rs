@@ -1,0 +1,412 @@
+//! The scheduler: one worker per core, each with its own run queue.
+//!
+//! [`Shared`] is what the workers of one runtime have in common; [`Worker`] is
+//! one of them, on its thread. What runs is a slot index: whoever takes it from
+//! a queue holds the token of that slot's inbox.
+
+mod idle;
+#[cfg(all(test, loom))]
+mod loom;
+mod parker;
+mod queue;
+mod worker;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, RwLock};
+use rustc_hash::FxHashMap;
+
+use self::idle::Idle;
+use self::parker::{Bed, Parker};
+use self::queue::{Inlet, NextProcess, RunQueue, Thief};
+pub(crate) use self::worker::Worker;
+use crate::local::{self, Local};
+use crate::names::Names;
+use crate::process::owner;
+use crate::reactor::Reactor;
+use crate::timer::Timers;
+
+/// What all workers of one runtime share.
+pub(crate) struct Shared {
+    pub(crate) id: u32,
+    remotes: Box<[Remote]>,
+    inlet: Inlet,
+    idle: Idle,
+    reactor: Arc<Reactor>,
+    pub(crate) names: Names,
+    /// Births on threads that are no workers of ours.
+    foreign_births: AtomicU64,
+    /// No births from outside any more.
+    stopped: AtomicBool,
+    halted: AtomicBool,
+    threads: Mutex<usize>,
+    thread_ended: Condvar,
+}
+
+/// What others may touch of one worker. On cache lines of its own.
+#[repr(align(128))]
+struct Remote {
+    next: NextProcess,
+    thief: Thief,
+    timers: Timers,
+    parker: Parker,
+    counters: Counters,
+}
+
+/// Counted by one worker, read by anybody.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) births: Count,
+    pub(crate) deaths: Count,
+    pub(crate) turns: Count,
+    pub(crate) thefts: Count,
+    pub(crate) parks: Count,
+}
+
+/// A counter with one writer, who needs no read-modify-write.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Release,
+        );
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The runtimes that exist, by number: how a wake from any thread finds the
+/// queues of the process that it wakes.
+static RUNTIMES: RwLock<Option<FxHashMap<u32, Weak<Shared>>>> = RwLock::new(None);
+
+impl Shared {
+    /// A runtime without threads yet, and its workers' own queues.
+    pub(crate) fn new(workers: usize) -> std::io::Result<(Arc<Self>, Vec<RunQueue>)> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let id = owner::id_from_counter(COUNTER.fetch_add(1, Ordering::Relaxed));
+        let (queues, remotes): (Vec<_>, Vec<_>) = (0..workers)
+            .map(|_| {
+                let (queue, thief) = RunQueue::new();
+                let remote = Remote {
+                    next: NextProcess::new(),
+                    thief,
+                    timers: Timers::new(),
+                    parker: Parker::new(),
+                    counters: Counters::default(),
+                };
+                (queue, remote)
+            })
+            .unzip();
+        let shared = Arc::new(Shared {
+            id,
+            remotes: remotes.into(),
+            inlet: Inlet::new(),
+            idle: Idle::new(),
+            reactor: Arc::new(Reactor::new()?),
+            names: Names::new(),
+            foreign_births: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            halted: AtomicBool::new(false),
+            threads: Mutex::new(0),
+            thread_ended: Condvar::new(),
+        });
+        let mut runtimes = RUNTIMES.write();
+        let runtimes = runtimes.get_or_insert_default();
+        runtimes.insert(id, Arc::downgrade(&shared));
+        Ok((shared, queues))
+    }
+
+    /// Starts the worker threads.
+    pub(crate) fn start(self: &Arc<Self>, queues: Vec<RunQueue>) -> std::io::Result<()> {
+        for (index, queue) in queues.into_iter().enumerate() {
+            let worker = Worker::new(self.clone(), index, queue);
+            *self.threads.lock() += 1;
+            let started = std::thread::Builder::new()
+                .name(format!("regrow-{index}"))
+                .spawn(move || worker.run());
+            if let Err(error) = started {
+                *self.threads.lock() -= 1;
+                self.halt(Duration::from_secs(1));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn thread_ends(&self) {
+        *self.threads.lock() -= 1;
+        self.thread_ended.notify_all();
+    }
+
+    /// Queues a process to run, from a thread that is no worker of ours.
+    fn inject(&self, index: u32) {
+        self.inlet.push(index);
+        self.wake_another();
+    }
+
+    /// After a push: wakes a worker if that is needed.
+    fn wake_another(&self) {
+        if let Some(sleeper) = self.idle.work_was_pushed() {
+            self.unpark(sleeper);
+        }
+    }
+
+    pub(crate) fn unpark(&self, worker: usize) {
+        self.remotes[worker]
+            .parker
+            .unpark(&ReactorBed(&self.reactor));
+    }
+
+    pub(crate) fn timers(&self, worker: usize) -> &Timers {
+        &self.remotes[worker].timers
+    }
+
+    pub(crate) fn workers(&self) -> usize {
+        self.remotes.len()
+    }
+
+    pub(crate) fn counters(&self) -> impl Iterator<Item = &Counters> {
+        self.remotes.iter().map(|remote| &remote.counters)
+    }
+
+    /// Timers that are armed.
+    pub(crate) fn timers_armed(&self) -> usize {
+        self.remotes.iter().map(|remote| remote.timers.len()).sum()
+    }
+
+    /// Processes that are queued to run.
+    pub(crate) fn queued(&self) -> usize {
+        let of_worker = |remote: &Remote| remote.thief.len() + usize::from(!remote.next.is_empty());
+        self.remotes.iter().map(of_worker).sum::<usize>() + self.inlet.len()
+    }
+
+    /// Workers that sleep.
+    pub(crate) fn sleeping(&self) -> usize {
+        self.idle.sleeping()
+    }
+
+    /// How many processes live. Exact once nothing is born any more.
+    pub(crate) fn live(&self) -> u64 {
+        // Deaths first: each was counted as a birth before.
+        let deaths: u64 = self.counters().map(|counters| counters.deaths.get()).sum();
+        let births: u64 = self.counters().map(|counters| counters.births.get()).sum();
+        (births + self.foreign_births.load(Ordering::Acquire)).saturating_sub(deaths)
+    }
+
+    /// Processes born so far.
+    pub(crate) fn spawned(&self) -> u64 {
+        let births: u64 = self.counters().map(|counters| counters.births.get()).sum();
+        births + self.foreign_births.load(Ordering::Acquire)
+    }
+
+    /// Refuses births from outside from now on.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Counts a birth before it happens, so that whoever waits for the last
+    /// process cannot miss it. False if the runtime has stopped. Workers may
+    /// always give birth: they run only as long as somebody waits for them.
+    pub(crate) fn admit(&self, local: &Local) -> bool {
+        if let Some(worker) = self.worker_in(local) {
+            worker.counters().births.add(1);
+            return true;
+        }
+        self.foreign_births.fetch_add(1, Ordering::SeqCst);
+        let admitted = !self.stopped.load(Ordering::SeqCst);
+        if !admitted {
+            self.foreign_births.fetch_sub(1, Ordering::SeqCst);
+        }
+        admitted
+    }
+
+    /// Takes back a birth that did not happen.
+    pub(crate) fn withdraw(&self, local: &Local) {
+        match self.worker_in(local) {
+            Some(worker) => worker.counters().deaths.add(1),
+            None => drop(self.foreign_births.fetch_sub(1, Ordering::SeqCst)),
+        }
+    }
+
+    fn worker_in<'a>(&self, local: &'a Local) -> Option<&'a Worker> {
+        local
+            .worker
+            .get()
+            .filter(|worker| worker.shared.id == self.id)
+    }
+
+    /// Waits until no process lives, doing `push` now and then. False if some
+    /// live on after `patience`.
+    pub(crate) fn wait_until_empty(&self, patience: Duration, push: impl Fn()) -> bool {
+        let start = std::time::Instant::now();
+        let mut pause = Duration::from_micros(20);
+        push();
+        while self.live() > 0 {
+            if start.elapsed() > patience {
+                return false;
+            }
+            // Nobody rings when the last process ends: that would cost every end.
+            let mut threads = self.threads.lock();
+            self.thread_ended.wait_for(&mut threads, pause);
+            drop(threads);
+            pause = (pause * 2).min(Duration::from_millis(5));
+            push();
+        }
+        true
+    }
+
+    /// Ends the threads. False if some have not ended within `patience`.
+    pub(crate) fn halt(&self, patience: Duration) -> bool {
+        self.halted.store(true, Ordering::SeqCst);
+        for worker in 0..self.remotes.len() {
+            self.unpark(worker);
+        }
+        let deadline = std::time::Instant::now() + patience;
+        let mut threads = self.threads.lock();
+        while *threads > 0 {
+            if self
+                .thread_ended
+                .wait_until(&mut threads, deadline)
+                .timed_out()
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(runtimes) = RUNTIMES.write().as_mut() {
+            runtimes.remove(&self.id);
+        }
+    }
+}
+
+/// The reactor as a place to sleep in.
+struct ReactorBed<'a>(&'a Reactor);
+
+impl Bed for ReactorBed<'_> {
+    fn lie_down(&self, timeout: Option<Duration>, is_rung: impl FnOnce() -> bool) -> bool {
+        match self.0.poll_unless(timeout, is_rung) {
+            Ok(polled) => polled.is_some(),
+            Err(error) => {
+                tracing::error!(target: "regrow::scheduler", %error, "polling for I/O failed");
+                false
+            }
+        }
+    }
+
+    fn ring(&self) {
+        self.0.notify();
+    }
+}
+
+/// Queues a process to run. The caller holds its token and passes it on.
+pub(crate) fn schedule(index: u32, runtime: u32) {
+    let mine = local::try_with(|local| match local.worker.get() {
+        Some(worker) if worker.shared.id == runtime => {
+            worker.push(index, local.current.is_some());
+            true
+        }
+        _ => false,
+    });
+    if mine != Some(true) {
+        inject(index, runtime);
+    }
+}
+
+#[cold]
+fn inject(index: u32, runtime: u32) {
+    // The runtime exists: it outlives its processes, and this one lives.
+    with_registered(runtime, |shared| shared.inject(index));
+}
+
+/// Queues a newborn process to run.
+pub(crate) fn schedule_newborn(index: u32, shared: &Shared) {
+    let mine = local::with(|local| match local.worker.get() {
+        Some(worker) if worker.shared.id == shared.id => {
+            worker.push_back(index);
+            true
+        }
+        _ => false,
+    });
+    if !mine {
+        shared.inject(index);
+    }
+}
+
+fn with_registered<T>(id: u32, work: impl FnOnce(&Arc<Shared>) -> T) -> Option<T> {
+    let shared = RUNTIMES.read().as_ref()?.get(&id)?.upgrade()?;
+    Some(work(&shared))
+}
+
+/// Works with the runtime of that number, if it still exists.
+pub(crate) fn with_runtime<T>(id: u32, work: impl FnOnce(&Arc<Shared>) -> T) -> Option<T> {
+    let mut work = Some(work);
+    let mine = local::try_with(|local| {
+        let worker = local.worker.get().filter(|worker| worker.shared.id == id)?;
+        work.take().map(|work| work(&worker.shared))
+    });
+    match mine.flatten() {
+        Some(result) => Some(result),
+        None => with_registered(id, work?),
+    }
+}
+
+/// Works with the runtime of this thread, or else with any that exists.
+pub(crate) fn any_runtime<T>(work: impl FnOnce(&Arc<Shared>) -> T) -> Option<T> {
+    let mut work = Some(work);
+    let mine = local::try_with(|local| {
+        let worker = local.worker.get()?;
+        work.take().map(|work| work(&worker.shared))
+    });
+    if let Some(result) = mine.flatten() {
+        return Some(result);
+    }
+    let some = RUNTIMES.read().as_ref()?.values().find_map(Weak::upgrade)?;
+    Some(work?(&some))
+}
+
+/// Works with the runtime of the current process.
+///
+/// # Panics
+///
+/// Outside a process, saying that `what` needs one.
+#[track_caller]
+pub(crate) fn with_current<T>(what: &str, work: impl FnOnce(&Arc<Shared>) -> T) -> T {
+    let mut work = Some(work);
+    let result = local::with(|local| {
+        let worker = local.worker.get().filter(|_| local.current.is_some())?;
+        work.take().map(|work| work(&worker.shared))
+    });
+    match result {
+        Some(result) => result,
+        None => panic!("`{what}` must be called inside a regrow process"),
+    }
+}
+
+/// The runtime of the current process.
+pub(crate) fn current() -> Option<Arc<Shared>> {
+    local::try_with(|local| {
+        let worker = local.worker.get().filter(|_| local.current.is_some())?;
+        Some(worker.shared.clone())
+    })?
+}
+
+/// The reactor of the current process's runtime.
+pub(crate) fn current_reactor() -> Option<Arc<Reactor>> {
+    current().map(|shared| shared.reactor.clone())
+}

@@ -1,0 +1,203 @@
+//! One worker: what it runs next, and what it does when there is nothing.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::idle::Workplace;
+use super::queue::RunQueue;
+use super::{Counters, ReactorBed, Remote, Shared};
+use crate::clock;
+use crate::local;
+use crate::process::turn;
+
+/// Turns between two looks at the timers: a clock reading costs as much as half
+/// a turn of a very short process.
+const TIMER_TURNS: u32 = 32;
+/// Turns between two looks at the inlet, so that local work does not starve it.
+/// Prime, so that it does not beat with the others.
+const INLET_TURNS: u32 = 61;
+/// Turns between two looks at sockets while there is other work: a system call.
+const IO_TURNS: u32 = 256;
+/// How often in a row the next-process slot may pass the queue by.
+const STREAK_MAX: u32 = 16;
+/// Within one turn, another worker is called for each so many pushes.
+const PUSHES_PER_CALL: u32 = 16;
+
+/// The part of a worker that only its own thread touches.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: usize,
+    queue: RunQueue,
+    turns: Cell<u32>,
+    /// Next-process slots run in a row.
+    streak: Cell<u32>,
+    /// Pushes since another worker was last called.
+    pushed: Cell<u32>,
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>, index: usize, queue: RunQueue) -> Self {
+        Worker {
+            shared,
+            index,
+            queue,
+            turns: Cell::new(0),
+            streak: Cell::new(0),
+            pushed: Cell::new(0),
+        }
+    }
+
+    fn remote(&self) -> &Remote {
+        &self.shared.remotes[self.index]
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.remote().counters
+    }
+
+    /// Queues a process that was woken: as the next one if a process woke it,
+    /// else (timers, I/O) at the end.
+    pub(super) fn push(&self, index: u32, by_process: bool) {
+        if !by_process {
+            self.push_back(index);
+        } else if let Some(displaced) = self.remote().next.replace(index) {
+            self.push_back(displaced);
+        }
+    }
+
+    /// Queues a process at the end.
+    pub(crate) fn push_back(&self, index: u32) {
+        self.queue.push(index);
+        let pushed = self.pushed.get() + 1;
+        self.pushed.set(pushed);
+        if pushed >= PUSHES_PER_CALL {
+            self.call_for_help();
+        }
+    }
+
+    fn call_for_help(&self) {
+        self.pushed.set(0);
+        self.shared.wake_another();
+    }
+
+    /// The thread of the worker.
+    pub(super) fn run(self) {
+        struct Ends(Arc<Shared>);
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                self.0.thread_ends();
+            }
+        }
+        let _ends = Ends(self.shared.clone());
+        local::with(|local| {
+            let worker = local.worker.get_or_init(|| self);
+            while let Some(index) = worker.next().or_else(|| worker.search()) {
+                // More than this one to run, and nobody was told: somebody else
+                // may take it. A lone process is not worth a wake-up.
+                if worker.pushed.get() > 0 && !worker.queue.is_empty() {
+                    worker.call_for_help();
+                }
+                turn::run(local, worker, index);
+            }
+        });
+    }
+
+    /// The next process of our own.
+    fn next(&self) -> Option<u32> {
+        let turns = self.turns.get().wrapping_add(1);
+        self.turns.set(turns);
+        self.counters().turns.add(1);
+        if turns.is_multiple_of(TIMER_TURNS) {
+            self.fire_timers();
+            if turns.is_multiple_of(IO_TURNS) {
+                self.look_at_io();
+            }
+        }
+        if turns.is_multiple_of(INLET_TURNS)
+            && let Some(index) = self.shared.inlet.pop()
+        {
+            return Some(index);
+        }
+        let streak = self.streak.get();
+        if let Some(index) = self.remote().next.take() {
+            // The cap counts only when it lets somebody else through.
+            if streak < STREAK_MAX || self.queue.is_empty() {
+                self.streak.set(streak + 1);
+                return Some(index);
+            }
+            self.push_back(index);
+        }
+        self.streak.set(0);
+        self.queue.pop()
+    }
+
+    /// Work from elsewhere. None when the runtime has been halted.
+    fn search(&self) -> Option<u32> {
+        self.shared.idle.search(self.index, self)
+    }
+
+    fn fire_timers(&self) {
+        if self.remote().timers.next().is_some() {
+            self.remote().timers.fire(clock::now());
+        }
+    }
+
+    fn look_at_io(&self) {
+        if !self.shared.reactor.is_empty() {
+            // An error shows, and is reported, when a worker sleeps there.
+            let _ = self.shared.reactor.poll(Some(Duration::ZERO));
+        }
+    }
+
+    fn steal(&self) -> Option<u32> {
+        let others = || {
+            let (before, after) = self.shared.remotes.split_at(self.index);
+            after[1..].iter().chain(before)
+        };
+        let stolen = others().find_map(|other| other.thief.steal_into(&self.queue));
+        // What a worker woke for itself comes last: it is hot in its cache.
+        let stolen = stolen.or_else(|| others().find_map(|other| other.next.take()));
+        if stolen.is_some() {
+            self.counters().thefts.add(1);
+            return stolen;
+        }
+        // A worker in a long turn does not look at its timers.
+        let now = clock::now();
+        let fired: usize = others().map(|other| other.timers.fire(now)).sum();
+        (fired > 0)
+            .then(|| self.remote().next.take().or_else(|| self.queue.pop()))
+            .flatten()
+    }
+}
+
+impl Workplace for Worker {
+    type Work = u32;
+
+    fn look(&self) -> Option<u32> {
+        self.fire_timers();
+        let own = self.remote().next.take().or_else(|| self.queue.pop());
+        own.or_else(|| self.shared.inlet.steal_into(&self.queue))
+            .or_else(|| self.steal())
+    }
+
+    fn is_there_more(&self) -> bool {
+        let has_work = |remote: &Remote| !remote.thief.is_empty();
+        !self.shared.inlet.is_empty() || self.shared.remotes.iter().any(has_work)
+    }
+
+    fn is_halted(&self) -> bool {
+        self.shared.is_halted()
+    }
+
+    fn park(&self) {
+        self.counters().parks.add(1);
+        let timeout = self.remote().timers.next().map(clock::until);
+        let bed = ReactorBed(&self.shared.reactor);
+        self.remote().parker.park(&bed, timeout);
+    }
+
+    fn unpark(&self, worker: usize) {
+        self.shared.unpark(worker);
+    }
+}

@@ -1,0 +1,294 @@
+//! Timers: one wheel for each worker, turned by whoever notices that it is due.
+
+mod wheel;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use self::wheel::{Key, Wheel};
+use crate::clock;
+use crate::local;
+use crate::message::Message;
+use crate::pid::Pid;
+use crate::scheduler::{self, Shared};
+
+/// What a timer does when its time has come.
+pub(crate) enum Action {
+    Wake(Waker),
+    Send(Pid, Message),
+}
+
+/// The timers of one worker.
+pub(crate) struct Timers {
+    wheel: Mutex<Wheel<Action>>,
+    /// The next deadline, or `u64::MAX`. Written under the lock; read without it,
+    /// by threads that look again later.
+    next: AtomicU64,
+}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Timers {
+            wheel: Mutex::new(Wheel::new(clock::now())),
+            next: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Arms a timer; says whether it is now the first to fire.
+    fn insert(&self, deadline: u64, action: Action) -> (Key, bool) {
+        let mut wheel = self.wheel.lock();
+        let key = wheel.insert(deadline, action);
+        let first = deadline < self.next.load(Ordering::Relaxed);
+        if first {
+            self.next.store(deadline, Ordering::Relaxed);
+        }
+        (key, first)
+    }
+
+    /// The tick at which somebody must look, if any.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let next = self.next.load(Ordering::Relaxed);
+        (next != u64::MAX).then_some(next)
+    }
+
+    /// Fires what is due. Returns how many timers fired.
+    pub(crate) fn fire(&self, now: u64) -> usize {
+        if self.next().is_none_or(|next| next > now) {
+            return 0;
+        }
+        let mut due = Vec::new();
+        let mut wheel = self.wheel.lock();
+        wheel.advance(now, &mut due);
+        let next = wheel.next_deadline().unwrap_or(u64::MAX);
+        self.next.store(next, Ordering::Relaxed);
+        drop(wheel);
+        let fired = due.len();
+        for action in due {
+            match action {
+                Action::Wake(waker) => waker.wake(),
+                Action::Send(to, message) => crate::process::send_message(to, message),
+            }
+        }
+        fired
+    }
+
+    /// How many timers are armed.
+    pub(crate) fn len(&self) -> usize {
+        self.wheel.lock().len()
+    }
+}
+
+/// Names one timer of [`send_after`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimerRef {
+    runtime: u32,
+    wheel: u32,
+    key: Key,
+}
+
+impl TimerRef {
+    /// Works on the wheel that the timer is in, if its runtime still exists.
+    fn with_wheel<T>(self, work: impl FnOnce(&mut Wheel<Action>) -> T) -> Option<T> {
+        scheduler::with_runtime(self.runtime, |shared| {
+            let timers = shared.timers(self.wheel as usize);
+            work(&mut timers.wheel.lock())
+        })
+    }
+
+    fn cancel(self) -> Option<(u64, Action)> {
+        self.with_wheel(|wheel| wheel.remove(self.key))?
+    }
+}
+
+/// Arms a timer on the current worker, else on the first one of `shared`.
+pub(crate) fn arm(shared: &Shared, deadline: u64, action: Action) -> TimerRef {
+    let mine = local::with(|local| {
+        let worker = local.worker.get()?;
+        (worker.shared.id == shared.id).then_some(worker.index)
+    });
+    let wheel = mine.unwrap_or(0);
+    let (key, first) = shared.timers(wheel).insert(deadline, action);
+    if first && mine.is_none() {
+        // The worker may sleep past the new deadline.
+        shared.unpark(wheel);
+    }
+    TimerRef {
+        runtime: shared.id,
+        wheel: wheel as u32,
+        key,
+    }
+}
+
+/// Sends `message` to `to` after a time (OTP: `erlang:send_after/3`).
+///
+/// The time is rounded up to milliseconds. If `to` is gone by then the message is
+/// dropped. The timer is a separate sender: there is no order between its
+/// message and others.
+///
+/// # Panics
+///
+/// Outside a process; [`Handle::send_after`](crate::Handle::send_after) works anywhere.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use std::time::Duration;
+/// use regrow_runtime::{cancel_timer, read_timer, receive, self_pid, send_after};
+///
+/// send_after(Duration::from_millis(1), self_pid(), "tick");
+/// assert_eq!(receive::<&str>().await, "tick");
+///
+/// let timer = send_after(Duration::from_secs(60), self_pid(), "never");
+/// assert!(read_timer(timer).is_some());
+/// assert!(cancel_timer(timer).unwrap() > Duration::from_secs(50));
+/// assert_eq!(cancel_timer(timer), None);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn send_after<M: Send + 'static>(after: Duration, to: Pid, message: M) -> TimerRef {
+    let action = Action::Send(to, Message::new(message));
+    scheduler::with_current("send_after", |shared| {
+        arm(shared, clock::deadline(after), action)
+    })
+}
+
+/// Cancels a timer and returns the time that was left, or `None` if it has fired,
+/// was cancelled, or never was (OTP: `erlang:cancel_timer/1`). A message that has
+/// fired may still wait in the mailbox.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use std::time::Duration;
+/// use regrow_runtime::{cancel_timer, self_pid, send_after};
+/// let timer = send_after(Duration::from_secs(9), self_pid(), ());
+/// assert!(cancel_timer(timer).is_some());
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
+    let (deadline, action) = timer.cancel()?;
+    drop(action);
+    Some(time_left(deadline))
+}
+
+/// The time left of a timer, or `None` as for [`cancel_timer`] (OTP:
+/// `erlang:read_timer/1`).
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use std::time::Duration;
+/// use regrow_runtime::{read_timer, self_pid, send_after};
+/// let timer = send_after(Duration::from_secs(9), self_pid(), ());
+/// assert!(read_timer(timer).unwrap() <= Duration::from_secs(9));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn read_timer(timer: TimerRef) -> Option<Duration> {
+    let deadline =
+        timer.with_wheel(|wheel| wheel.get(timer.key).map(|(deadline, _)| deadline))??;
+    Some(time_left(deadline))
+}
+
+/// In whole milliseconds, so that it is never more than what was asked for.
+fn time_left(deadline: u64) -> Duration {
+    Duration::from_millis(clock::until(deadline).as_millis() as u64)
+}
+
+/// Wakes whoever polls it once a time is over. Disarmed when dropped.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    after: Duration,
+    armed: Option<TimerRef>,
+}
+
+impl Alarm {
+    pub(crate) fn new(after: Duration) -> Self {
+        Alarm { after, armed: None }
+    }
+
+    /// Ready once the time, counted from the first poll, is over.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(timer) = self.armed else {
+            return self.arm(clock::lax_deadline(self.after), cx.waker());
+        };
+        let waiting = timer.with_wheel(|wheel| {
+            let (deadline, action) = wheel.get(timer.key)?;
+            let same = matches!(action, Action::Wake(waker) if waker.will_wake(cx.waker()));
+            Some((deadline, same))
+        });
+        match waiting.flatten() {
+            None => {
+                self.armed = None;
+                Poll::Ready(())
+            }
+            Some((_, true)) => Poll::Pending,
+            Some((deadline, false)) => {
+                drop(timer.cancel());
+                self.arm(deadline, cx.waker())
+            }
+        }
+    }
+
+    fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
+        let action = Action::Wake(waker.clone());
+        match scheduler::any_runtime(|shared| arm(shared, deadline, action)) {
+            Some(timer) => {
+                self.armed = Some(timer);
+                Poll::Pending
+            }
+            // Without a runtime nothing would ever wake us.
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some(timer) = self.armed.take() {
+            drop(timer.cancel());
+        }
+    }
+}
+
+/// The future of [`sleep`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep(Alarm);
+
+/// Waits for a time, rounded up to milliseconds and counted from the first poll.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use std::time::{Duration, Instant};
+/// let start = Instant::now();
+/// regrow_runtime::sleep(Duration::from_millis(5)).await;
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn sleep(after: Duration) -> Sleep {
+    Sleep(Alarm::new(after))
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll(cx)
+    }
+}
+
+/// Arms a timer for a message from anywhere.
+pub(crate) fn send_after_on(
+    shared: &Arc<Shared>,
+    after: Duration,
+    to: Pid,
+    message: Message,
+) -> TimerRef {
+    arm(shared, clock::deadline(after), Action::Send(to, message))
+}
