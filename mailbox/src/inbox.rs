@@ -213,8 +213,10 @@ impl Inbox {
     }
 
     /// The point of death: from here on the tenant's generation is over. For the
-    /// token holder, who then closes the inbox.
-    pub fn retire(&self) {
+    /// token holder, who then closes the inbox. False if the generations have come
+    /// round: then the inbox must never be opened again, for its next tenant could
+    /// be taken for an earlier one.
+    pub fn retire(&self) -> bool {
         let next = self
             .generation
             .load(Ordering::Relaxed)
@@ -223,6 +225,7 @@ impl Inbox {
         // SeqCst, so that whoever marks `owner` and then reads the generation,
         // and the owner who retires and then reads the mark, cannot miss each other.
         self.generation.swap(next, Ordering::SeqCst);
+        next != 1
     }
 
     /// Closes the inbox and takes what is left in it. For the token holder.

@@ -29,16 +29,21 @@
 //! assert_eq!(inbox.push(Envelope::new(generation, 0, 1_u8)).unwrap(), Pushed::MustRun);
 //! ```
 //!
+//! What does not go through the queue is the answer to a request: [`answer`] makes
+//! a cell that one side fills and the other waits for.
+//!
 //! The crate has no dependencies. It holds unsafe code (an intrusive list and a
 //! type-erased node) and offers none: misuse of the token, such as two threads
 //! that take at once, loses wake-ups but is never undefined behaviour.
 
+mod answer;
 mod batch;
 mod envelope;
 mod inbox;
 mod primitive;
 mod save_queue;
 
+pub use answer::{AnswerReceiver, AnswerSender, answer};
 pub use batch::Batch;
 pub use envelope::Envelope;
 pub use inbox::{Inbox, Pushed, Taken};
