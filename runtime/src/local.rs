@@ -1,7 +1,6 @@
 //! What a thread knows: the process it is running, and the worker that it is.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::panic::Place;
@@ -23,7 +22,7 @@ pub(crate) struct Local {
     /// Messages that are dropped now never reached a living process.
     pub(crate) dead_letters: Cell<bool>,
     /// Reply handles dropped unanswered in this turn, and whether by a panic.
-    pub(crate) dropped: RefCell<Vec<(Arc<dyn Fail>, bool)>>,
+    dropped: RefCell<Vec<(Box<dyn Fail>, bool)>>,
     /// Where the panic that is under way started.
     pub(crate) panic: Cell<Option<Place>>,
     /// Indices of free slots, for births on this thread.
@@ -78,6 +77,20 @@ impl Local {
         }
         self.references.set((next + 1, end));
         next
+    }
+
+    /// Keeps a reply handle that was dropped unanswered until the turn is over.
+    pub(crate) fn keep_dropped(&self, sender: Box<dyn Fail>, by_panic: bool) {
+        self.dropped.borrow_mut().push((sender, by_panic));
+    }
+
+    /// The reply handles dropped in this turn, and whether by a panic.
+    pub(crate) fn take_dropped(&self) -> Vec<(Box<dyn Fail>, bool)> {
+        self.dropped.take()
+    }
+
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped.borrow().is_empty()
     }
 
     /// Spends reductions of the turn.

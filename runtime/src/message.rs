@@ -22,8 +22,10 @@ pub struct Exit {
 /// Where an exit signal comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A call of `exit`.
+    /// A call of `exit`, by another process or from outside.
     Sent,
+    /// A call of `exit` by the receiver.
+    Itself,
     /// A link: the sender's id of its link request, and of the receiver's as it knows it.
     Link { mine: u32, theirs: u32 },
 }

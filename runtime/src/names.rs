@@ -1,6 +1,7 @@
 //! Registered names: one name for a process, one process for a name.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -30,8 +31,8 @@ pub enum RegisterError {
         /// The name that it has.
         name: Arc<str>,
     },
-    /// The process is gone.
-    #[error("there is no process {0}")]
+    /// The process is gone, or lives in another runtime.
+    #[error("there is no process {0} in this runtime")]
     NoProc(Pid),
     /// A name must have at least one character.
     #[error("the name is empty; a name must have at least one character")]
@@ -74,12 +75,17 @@ struct Maps {
 }
 
 /// The names of one runtime.
-#[derive(Default)]
-pub(crate) struct Names(RwLock<Maps>);
+pub(crate) struct Names {
+    runtime: u32,
+    maps: RwLock<Maps>,
+}
 
 impl Names {
-    pub(crate) fn new() -> Self {
-        Names::default()
+    pub(crate) fn new(runtime: u32) -> Self {
+        Names {
+            runtime,
+            maps: RwLock::default(),
+        }
     }
 
     pub(crate) fn register(&self, name: Arc<str>, pid: Pid) -> Result<(), RegisterError> {
@@ -87,7 +93,7 @@ impl Names {
             return Err(RegisterError::EmptyName);
         }
         let slot = table::slot(pid.index()).ok_or(RegisterError::NoProc(pid))?;
-        let mut maps = self.0.write();
+        let mut maps = self.maps.write();
         if let Some(&pid) = maps.by_name.get(&name) {
             return Err(RegisterError::NameTaken { name, pid });
         }
@@ -95,7 +101,9 @@ impl Names {
             return Err(RegisterError::AlreadyNamed { pid, name });
         }
         // Only a live tenant may be marked: the next one must not inherit it.
-        if slot.inbox.generation() != pid.generation() || slot.inbox.is_closed() {
+        // And only one of ours: another runtime would not release the name.
+        let owner = slot.inbox.owner().load(Ordering::SeqCst);
+        if slot.inbox.generation() != pid.generation() || owner::runtime(owner) != self.runtime {
             return Err(RegisterError::NoProc(pid));
         }
         owner::mark_named(&slot.inbox);
@@ -110,7 +118,7 @@ impl Names {
     }
 
     pub(crate) fn unregister(&self, name: &str) -> Result<(), UnregisterError> {
-        let mut maps = self.0.write();
+        let mut maps = self.maps.write();
         let pid = maps.by_name.remove(name);
         let pid = pid.ok_or_else(|| UnregisterError(name.into()))?;
         maps.by_pid.remove(&pid);
@@ -119,22 +127,22 @@ impl Names {
 
     /// The end of a process takes its name along.
     pub(crate) fn release(&self, pid: Pid) {
-        let mut maps = self.0.write();
+        let mut maps = self.maps.write();
         if let Some(name) = maps.by_pid.remove(&pid) {
             maps.by_name.remove(&name);
         }
     }
 
     pub(crate) fn whereis(&self, name: &str) -> Option<Pid> {
-        self.0.read().by_name.get(name).copied()
+        self.maps.read().by_name.get(name).copied()
     }
 
     pub(crate) fn name_of(&self, pid: Pid) -> Option<Arc<str>> {
-        self.0.read().by_pid.get(&pid).cloned()
+        self.maps.read().by_pid.get(&pid).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<str>> {
-        self.0.read().by_name.keys().cloned().collect()
+        self.maps.read().by_name.keys().cloned().collect()
     }
 
     pub(crate) fn send<M: Send + 'static>(

@@ -5,7 +5,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Once};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
@@ -14,6 +14,9 @@ use crate::reason::{ExitReason, PanicInfo};
 
 /// Where a panic started.
 pub(crate) struct Place {
+    /// The process that panicked: a panic that its code has caught itself must
+    /// not lend its place to another.
+    pid: u64,
     file: String,
     line: u32,
     backtrace: Option<String>,
@@ -34,6 +37,7 @@ pub(crate) fn install_hook() {
                     return false;
                 }
                 let place = info.location().map(|location| Place {
+                    pid: local.pid.get(),
                     file: location.file().to_owned(),
                     line: location.line(),
                     backtrace: backtrace(),
@@ -58,13 +62,40 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, ExitReason> {
     catch_unwind(AssertUnwindSafe(work)).map_err(into_reason)
 }
 
+/// Runs user code whose panic has nobody to go to: it is reported and no more.
+pub(crate) fn contain(what: &str, work: impl FnOnce()) {
+    if let Err(reason) = catch(work) {
+        // Even the subscriber is the user's code.
+        let reported = catch(|| {
+            tracing::error!(target: "regrow::crash", %reason, "{what} panicked");
+        });
+        drop(reported);
+    }
+}
+
+/// Wakes whoever a waker belongs to; a panic of a foreign one is contained.
+pub(crate) fn wake_caught(waker: Waker) {
+    contain("a waker", || waker.wake());
+}
+
+/// Drops a value of the user's, as no process: what its drop does is nobody's.
+pub(crate) fn discard<T>(what: &str, value: T) {
+    local::try_with(|local| {
+        let _nobody = local.current.enter(None);
+        contain(what, || drop(value));
+    });
+}
+
 /// Ends the current process by unwinding to its boundary.
 pub(crate) fn end_with(reason: ExitReason) -> ! {
     resume_unwind(Box::new(EndWith(reason)))
 }
 
 fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
-    let place = local::with(|local| local.panic.take());
+    let place = local::with(|local| {
+        let place = local.panic.take()?;
+        (place.pid == local.pid.get()).then_some(place)
+    });
     let payload = match payload.downcast::<EndWith>() {
         Ok(end) => return end.0,
         Err(payload) => payload,

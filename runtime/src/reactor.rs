@@ -223,7 +223,7 @@ impl<T: AsFd> Source<T> {
         cx: &mut Context<'_>,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        ready!(crate::process::poll_budget(cx));
+        ready!(crate::process::poll_io_budget(cx));
         loop {
             let claim = direction.claim();
             match op(&self.io) {

@@ -154,7 +154,7 @@ pub struct PanicInfo {
 }
 
 impl PanicInfo {
-    /// What the panic said; for a payload that is no text, the type that it was.
+    /// What the panic said; if its payload was no text, a remark that says so.
     pub fn message(&self) -> &str {
         &self.message
     }

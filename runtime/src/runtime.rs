@@ -186,7 +186,8 @@ fn end(shared: &Shared) {
             links::exit(pid, ExitReason::Kill);
         }
     });
-    if !ended || !shared.halt(PATIENCE) {
+    let halted = shared.halt(PATIENCE);
+    if !ended || !halted {
         let processes = table::pids_of(shared.id);
         tracing::error!(
             target: "regrow::runtime",
@@ -194,6 +195,7 @@ fn end(shared: &Shared) {
             "a process would not end: its thread is left behind"
         );
     }
+    shared.give_up_timers();
 }
 
 /// A way to a runtime from any thread. Cloning it is cheap.

@@ -11,12 +11,35 @@ use crate::local::{self, Local};
 /// turn of a busy process well below a millisecond.
 pub(crate) const TURN: u32 = 2_000;
 
+/// Reductions of an I/O operation: a system call takes as long as many messages.
+const IO: u32 = 20;
+
+/// As [`poll_budget`], for an operation that makes a system call.
+pub(crate) fn poll_io_budget(cx: &mut Context<'_>) -> Poll<()> {
+    let polled = poll_budget(cx);
+    if polled.is_ready() {
+        consume_reductions(IO - 1);
+    }
+    polled
+}
+
 /// At the start of each operation that may wait: spends one reduction, or is
 /// pending because the turn has none left (and sees to another turn).
 pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     local::with(|local| {
         if local.budget.get() > 0 || !local.current.is_some() {
             local.spend(1);
+            return Poll::Ready(());
+        }
+        poll_again(local, cx);
+        Poll::Pending
+    })
+}
+
+/// Pending, with another turn to come, if the turn has no reductions left.
+pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
+    local::with(|local| {
+        if local.budget.get() > 0 || !local.current.is_some() {
             return Poll::Ready(());
         }
         poll_again(local, cx);
@@ -40,11 +63,15 @@ pub(crate) fn poll_again(local: &Local, cx: &mut Context<'_>) {
 
 /// Keeps a waker of somebody else's for the next turn that brings anything.
 pub(crate) fn keep_foreign(header: &super::cell::Header, cx: &mut Context<'_>) {
+    if header.ending.get() {
+        return;
+    }
     let waker = cx.waker().clone();
-    // Told apart first: dropping a waker may be anybody's code.
+    // Told apart first: dropping a waker may be anybody's code. Only the last one
+    // is compared, as all are taken at the start of each turn.
     let spare = header.with_relations(|relations| {
         let foreign = &mut relations.more().foreign;
-        if foreign.iter().any(|known| known.will_wake(&waker)) {
+        if foreign.last().is_some_and(|known| known.will_wake(&waker)) {
             return Some(waker);
         }
         foreign.push(waker);

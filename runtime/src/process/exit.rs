@@ -19,7 +19,7 @@ use super::turn::answer_for_dead;
 use super::{owner, push_new, signal};
 use crate::local::Local;
 use crate::message::{Down, Exit, Origin};
-use crate::panic::catch;
+use crate::panic::{contain, discard};
 use crate::pid::{MonitorRef, Pid};
 use crate::process::signal::Control;
 use crate::reason::ExitReason;
@@ -55,23 +55,27 @@ pub(super) fn exit(ending: Ending<'_>) {
     let current = local.current.enter(Some(header));
     report(header, pid, &reason, worker);
     // SAFETY: we hold the token and are outside its poll (C2).
-    complain(
-        catch(|| unsafe { process.clear() }),
-        "the state of a process",
-    );
+    contain("the drop of a process", || unsafe { process.clear() });
     let mut queue = header.queue.take();
     while let Some(message) = queue.pop() {
-        complain(catch(|| drop(message)), "a message");
+        contain("the drop of a message", || drop(message));
+    }
+    let foreign = header.with_relations(|relations| {
+        let more = relations.existing();
+        more.map(|more| std::mem::take(&mut more.foreign))
+    });
+    for waker in foreign.into_iter().flatten() {
+        contain("the drop of a waker", || drop(waker));
     }
     drop(current);
 
-    if owner::is_named(&slot.inbox) {
-        owner::unmark_named(&slot.inbox);
+    // Taken out of its runtime first, so that nobody lists it under the next generation.
+    if owner::leave(&slot.inbox) {
         names.release(pid);
     }
-    slot.inbox.retire();
+    let usable = slot.inbox.retire();
     if owner::is_named(&slot.inbox) {
-        // Somebody may have given it a name at the last moment.
+        // Somebody has given it a name at the last moment.
         names.release(pid);
     }
 
@@ -83,7 +87,7 @@ pub(super) fn exit(ending: Ending<'_>) {
         )
     });
     let tables = tables.map_or_else(Parts::default, |more| more.into_parts());
-    let dropped = local.dropped.take().into_iter().map(|(cell, _)| cell);
+    let dropped = local.take_dropped().into_iter().map(|(cell, _)| cell);
     for cell in dropped.chain(tables.failed) {
         cell.fail(ReplyError::Exit(reason.clone()));
     }
@@ -110,7 +114,10 @@ pub(super) fn exit(ending: Ending<'_>) {
         slot.set_process(None);
         process.free();
     }
-    local.release_index(pid.index());
+    if usable {
+        local.release_index(pid.index());
+    }
+    discard("the drop of an exit reason", reason);
     worker.counters().deaths.add(1);
 }
 
@@ -146,7 +153,7 @@ fn report(header: &Header, pid: Pid, reason: &ExitReason, worker: &Worker) {
         _ => None,
     };
     // A subscriber is the user's code.
-    let reported = catch(|| {
+    contain("a crash report", || {
         tracing::error!(
             target: "regrow::crash",
             %pid,
@@ -159,15 +166,4 @@ fn report(header: &Header, pid: Pid, reason: &ExitReason, worker: &Worker) {
             "process crashed"
         );
     });
-    drop(reported);
-}
-
-/// A panic in a drop changes nothing: the first reason wins.
-fn complain(dropped: Result<(), ExitReason>, what: &str) {
-    if let Err(reason) = dropped {
-        let reported = catch(|| {
-            tracing::error!(target: "regrow::crash", %reason, "the drop of {what} panicked");
-        });
-        drop(reported);
-    }
 }

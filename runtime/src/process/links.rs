@@ -239,7 +239,7 @@ pub fn exit(pid: Pid, reason: ExitReason) {
         // While unwinding, or in a drop at the end, there is nothing to end.
         if !ending
             && !std::thread::panicking()
-            && let ExitEffect::End(reason) = exit_effect(Origin::Sent, &reason, true, traps)
+            && let ExitEffect::End(reason) = exit_effect(Origin::Itself, &reason, traps)
         {
             end_with(reason);
         }
@@ -247,7 +247,11 @@ pub fn exit(pid: Pid, reason: ExitReason) {
     let exit = Exit {
         pid: me.unwrap_or(pid),
         reason,
-        origin: Origin::Sent,
+        origin: if me == Some(pid) {
+            Origin::Itself
+        } else {
+            Origin::Sent
+        },
     };
     let _ = push_new(pid, signal::EXIT, exit);
 }

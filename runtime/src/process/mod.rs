@@ -25,10 +25,10 @@ use std::sync::atomic::Ordering;
 
 use regrow_mailbox::{Envelope, Inbox, Pushed};
 
-pub(crate) use self::budget::poll_budget;
+pub(crate) use self::budget::poll_io_budget;
 use crate::local;
 use crate::message::Message;
-use crate::panic::catch;
+use crate::panic::discard;
 use crate::pid::Pid;
 use crate::scheduler;
 
@@ -61,16 +61,16 @@ pub(crate) fn send_message(to: Pid, message: Message) {
 /// drop is the user's code, and runs as no process: a link made in it would
 /// belong to nobody.
 pub(crate) fn drop_dead_letter(envelope: Envelope) {
-    let dropped = local::try_with(|local| {
-        let _nobody = local.current.enter(None);
+    local::try_with(|local| {
         let before = local.dead_letters.replace(true);
-        let result = catch(|| drop(envelope));
+        discard("the drop of an undelivered message", envelope);
         local.dead_letters.set(before);
-        result
     });
-    if let Some(Err(reason)) = dropped {
-        tracing::error!(target: "regrow::crash", %reason, "the drop of an undelivered message panicked");
-    }
+}
+
+/// Whether a process is alive, as far as one can see without asking it.
+pub(crate) fn seems_alive(pid: Pid) -> bool {
+    table::slot(pid.index()).is_some_and(|slot| slot.inbox.generation() == pid.generation())
 }
 
 /// Makes sure that a process gets another turn.

@@ -1,7 +1,7 @@
 //! The word that rides in a slot beside the inbox: whose process it is, and
 //! whether it has a registered name.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use regrow_mailbox::Inbox;
 
@@ -16,11 +16,14 @@ pub(crate) fn runtime(owner: u32) -> u32 {
 /// generation afterwards: either it sees the death, or the dying process sees the mark.
 pub(crate) fn mark_named(inbox: &Inbox) {
     inbox.owner().fetch_or(NAMED, Ordering::SeqCst);
+    // Before the look at the generation; partner: the swap in `Inbox::retire`.
+    fence(Ordering::SeqCst);
 }
 
-/// Takes the mark away.
-pub(crate) fn unmark_named(inbox: &Inbox) {
-    inbox.owner().fetch_and(!NAMED, Ordering::SeqCst);
+/// The process is ending: it belongs to no runtime any more. Returns whether it
+/// had the mark, which is taken away.
+pub(crate) fn leave(inbox: &Inbox) -> bool {
+    inbox.owner().swap(0, Ordering::SeqCst) & NAMED != 0
 }
 
 /// Whether a name may lead to the process.

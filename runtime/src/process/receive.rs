@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regrow_mailbox::{Cursor, Envelope};
 
-use super::budget::{keep_foreign, poll_again, poll_budget};
+use super::budget::{keep_foreign, poll_again, poll_budget, poll_left};
 use super::links::with_header;
 use super::waker::plain_pid;
 use crate::local;
@@ -25,7 +25,8 @@ pub struct Timeout;
 ///
 /// [`matching`](Receive::matching) selects by value, [`timeout`](Receive::timeout)
 /// gives up after a time. It is cancel safe: a future that is dropped has taken
-/// nothing. Several may wait at once, in a `select` or `join`.
+/// nothing. Several may wait at once, in a `select` or `join`. It belongs to the
+/// process that polls it first: it must not be moved to another one after that.
 ///
 /// # Panics
 ///
@@ -271,6 +272,8 @@ impl<R: Future + Unpin> Future for ReceiveTimeout<R> {
     type Output = Result<R::Output, Timeout>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Without reductions the receive would not look, and its silence mean nothing.
+        ready!(poll_left(cx));
         if let Poll::Ready(message) = Pin::new(&mut self.receive).poll(cx) {
             return Poll::Ready(Ok(message));
         }

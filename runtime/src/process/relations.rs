@@ -59,7 +59,7 @@ pub(crate) struct More {
     /// Wakers of receives that were polled with a waker of their own.
     pub(crate) foreign: Vec<Waker>,
     /// Calls whose reply handle a panic dropped: told when the process ends.
-    pub(crate) failed: Vec<Arc<dyn Fail>>,
+    pub(crate) failed: Vec<Box<dyn Fail>>,
 }
 
 impl std::fmt::Debug for More {
@@ -256,5 +256,8 @@ pub(crate) struct Parts {
     pub(crate) links: FxHashMap<Pid, LinkIds>,
     pub(crate) watchers: FxHashMap<MonitorRef, Pid>,
     pub(crate) monitors: FxHashMap<MonitorRef, Pid>,
-    pub(crate) failed: Vec<Arc<dyn Fail>>,
+    pub(crate) failed: Vec<Box<dyn Fail>>,
 }
+
+#[cfg(test)]
+mod tests;

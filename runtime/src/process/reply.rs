@@ -1,18 +1,17 @@
 //! Request and reply: one cell that both sides share.
 //!
-//! The cell is `Empty` until it is answered, failed, or given up by the caller;
-//! the first of these wins and the others find nothing to do.
+//! The cell and its states are in `regrow_mailbox::answer`; here it gets a timeout,
+//! and a sender that cannot be forgotten: dropped unanswered, it fails the call.
 
 use std::fmt;
-use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use regrow_mailbox::{AnswerReceiver, AnswerSender, answer};
 
 use crate::local;
+use crate::panic::wake_caught;
 use crate::reason::ExitReason;
 use crate::timer::Alarm;
 
@@ -32,38 +31,22 @@ pub enum ReplyError {
     Exit(ExitReason),
 }
 
-enum State<R> {
-    Empty(Option<Waker>),
-    Done(Result<R, ReplyError>),
-    /// The caller has its answer or wants none.
-    Gone,
+/// A call that can be told that it failed, without its type.
+pub(crate) trait Fail: Send {
+    fn fail(self: Box<Self>, error: ReplyError);
 }
 
-struct Cell<R>(Mutex<State<R>>);
+type Sender<R> = AnswerSender<Result<R, ReplyError>>;
 
-impl<R> Cell<R> {
-    fn complete(&self, result: Result<R, ReplyError>) {
-        let mut state = self.0.lock();
-        if let State::Empty(waker) = &mut *state {
-            let waker = waker.take();
-            *state = State::Done(result);
-            drop(state);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-        // Otherwise the late value is dropped here, after the lock.
+impl<R: Send> Fail for Sender<R> {
+    fn fail(self: Box<Self>, error: ReplyError) {
+        complete(*self, Err(error));
     }
 }
 
-/// A call that can be told that it failed, without its type.
-pub(crate) trait Fail: Send + Sync {
-    fn fail(&self, error: ReplyError);
-}
-
-impl<R: Send> Fail for Cell<R> {
-    fn fail(&self, error: ReplyError) {
-        self.complete(Err(error));
+fn complete<R: Send>(sender: Sender<R>, result: Result<R, ReplyError>) {
+    if let Some(waker) = sender.send(result) {
+        wake_caught(waker);
     }
 }
 
@@ -90,11 +73,15 @@ impl<R: Send> Fail for Cell<R> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn reply_channel<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
-    let cell = Arc::new(Cell(Mutex::new(State::Empty(None))));
+    let (sender, receiver) = answer();
     let reply_to = ReplyTo {
-        cell: Some(cell.clone()),
+        sender: Some(sender),
     };
-    (reply_to, Reply { cell, alarm: None })
+    let reply = Reply {
+        receiver,
+        alarm: None,
+    };
+    (reply_to, reply)
 }
 
 /// The right to answer one request, at any time, from any thread.
@@ -104,35 +91,37 @@ pub fn reply_channel<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
 /// [`ReplyError::Dropped`] at the end of the turn.
 #[must_use = "dropping a reply handle fails the call"]
 pub struct ReplyTo<R: Send + 'static> {
-    cell: Option<Arc<Cell<R>>>,
+    sender: Option<Sender<R>>,
 }
 
 impl<R: Send + 'static> ReplyTo<R> {
     /// Answers. A caller that has given up does not notice.
     pub fn send(mut self, value: R) {
-        if let Some(cell) = self.cell.take() {
-            cell.complete(Ok(value));
+        if let Some(sender) = self.sender.take() {
+            complete(sender, Ok(value));
         }
     }
 
     /// Whether the caller still waits. It may give up right afterwards; this is
     /// for skipping work that is not wanted any more.
     pub fn is_wanted(&self) -> bool {
-        let cell = self.cell.as_ref();
-        cell.is_some_and(|cell| matches!(*cell.0.lock(), State::Empty(_)))
+        self.sender.as_ref().is_some_and(AnswerSender::is_wanted)
     }
 
     /// Fails the call with a reason, as if this process had ended with it.
     pub fn fail(mut self, reason: ExitReason) {
-        if let Some(cell) = self.cell.take() {
-            cell.complete(Err(ReplyError::Exit(reason)));
+        if let Some(sender) = self.sender.take() {
+            complete(sender, Err(ReplyError::Exit(reason)));
         }
     }
 }
 
 impl<R: Send + 'static> Drop for ReplyTo<R> {
     fn drop(&mut self) {
-        let Some(cell) = self.cell.take() else { return };
+        let Some(sender) = self.sender.take() else {
+            return;
+        };
+        let mut sender = Some(sender);
         // A thread that is ending has no process any more: fail at once.
         let now = local::try_with(|local| {
             if local.dead_letters.get() {
@@ -143,13 +132,15 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
             }
             // The end of the turn shows whether the process ends, and why; a
             // caller must not hear of it before the name is free.
-            let cell: Arc<dyn Fail> = cell.clone();
             let by_panic = std::thread::panicking();
-            local.dropped.borrow_mut().push((cell, by_panic));
+            if let Some(sender) = sender.take() {
+                local.keep_dropped(Box::new(sender), by_panic);
+            }
             None
         });
-        if let Some(error) = now.unwrap_or(Some(ReplyError::Dropped)) {
-            cell.complete(Err(error));
+        let error = now.unwrap_or(Some(ReplyError::Dropped));
+        if let (Some(sender), Some(error)) = (sender, error) {
+            complete(sender, Err(error));
         }
     }
 }
@@ -165,7 +156,7 @@ impl<R: Send + 'static> fmt::Debug for ReplyTo<R> {
 /// Dropping it gives the call up; a late reply is dropped.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Reply<R: Send + 'static> {
-    cell: Arc<Cell<R>>,
+    receiver: AnswerReceiver<Result<R, ReplyError>>,
     alarm: Option<Alarm>,
 }
 
@@ -182,22 +173,13 @@ impl<R: Send + 'static> Future for Reply<R> {
     type Output = Result<R, ReplyError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.cell.0.lock();
-        let replaced = match &mut *state {
-            State::Empty(Some(waker)) if waker.will_wake(cx.waker()) => None,
-            State::Empty(waker) => waker.replace(cx.waker().clone()),
-            _ => {
-                let done = mem::replace(&mut *state, State::Gone);
-                drop(state);
-                self.alarm = None;
-                return match done {
-                    State::Done(result) => Poll::Ready(result),
-                    _ => panic!("`Reply` polled after completion"),
-                };
-            }
-        };
-        drop(state);
-        drop(replaced);
+        if let Poll::Ready(answer) = self.receiver.poll(cx) {
+            self.alarm = None;
+            return match answer {
+                Some(result) => Poll::Ready(result),
+                None => panic!("`Reply` polled after completion"),
+            };
+        }
         let in_time = match &mut self.alarm {
             Some(alarm) => alarm.poll(cx).is_pending(),
             None => true,
@@ -205,18 +187,11 @@ impl<R: Send + 'static> Future for Reply<R> {
         if in_time {
             return Poll::Pending;
         }
-        let state = mem::replace(&mut *self.cell.0.lock(), State::Gone);
-        match state {
-            State::Done(result) => Poll::Ready(result),
+        // An answer that came at the last moment counts.
+        match self.receiver.poll(cx) {
+            Poll::Ready(Some(result)) => Poll::Ready(result),
             _ => Poll::Ready(Err(ReplyError::Timeout)),
         }
-    }
-}
-
-impl<R: Send + 'static> Drop for Reply<R> {
-    fn drop(&mut self) {
-        let state = mem::replace(&mut *self.cell.0.lock(), State::Gone);
-        drop(state);
     }
 }
 

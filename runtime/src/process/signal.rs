@@ -46,16 +46,11 @@ pub(crate) enum ExitEffect {
 
 /// The receiver's rule (OTP: "Receiving exit signals"; semantics of `exit/2` and
 /// links differ in what `kill` and `normal` do).
-pub(crate) fn exit_effect(
-    origin: Origin,
-    reason: &ExitReason,
-    from_itself: bool,
-    traps: bool,
-) -> ExitEffect {
+pub(crate) fn exit_effect(origin: Origin, reason: &ExitReason, traps: bool) -> ExitEffect {
     match (origin, reason) {
-        (Origin::Sent, ExitReason::Kill) => ExitEffect::End(ExitReason::Killed),
+        (Origin::Sent | Origin::Itself, ExitReason::Kill) => ExitEffect::End(ExitReason::Killed),
         _ if traps => ExitEffect::Deliver,
-        (Origin::Sent, ExitReason::Normal) if from_itself => ExitEffect::End(ExitReason::Normal),
+        (Origin::Itself, ExitReason::Normal) => ExitEffect::End(ExitReason::Normal),
         (_, ExitReason::Normal) => ExitEffect::Ignore,
         (_, reason) => ExitEffect::End(reason.clone()),
     }
@@ -73,29 +68,21 @@ mod tests {
         let end = |reason: &ExitReason| ExitEffect::End(reason.clone());
         for traps in [false, true] {
             // kill by exit/2: untrappable, becomes killed
-            let effect = exit_effect(Origin::Sent, &ExitReason::Kill, false, traps);
-            assert_eq!(effect, ExitEffect::End(ExitReason::Killed));
+            for origin in [Origin::Sent, Origin::Itself] {
+                let effect = exit_effect(origin, &ExitReason::Kill, traps);
+                assert_eq!(effect, ExitEffect::End(ExitReason::Killed));
+            }
         }
-        for (origin, reason, itself, expected) in [
-            (Origin::Sent, ExitReason::Normal, false, ExitEffect::Ignore),
-            (
-                Origin::Sent,
-                ExitReason::Normal,
-                true,
-                end(&ExitReason::Normal),
-            ),
-            (Origin::Sent, boom.clone(), false, end(&boom)),
-            (LINK, ExitReason::Normal, false, ExitEffect::Ignore),
-            (
-                LINK,
-                ExitReason::Shutdown,
-                false,
-                end(&ExitReason::Shutdown),
-            ),
-            (LINK, ExitReason::Kill, false, end(&ExitReason::Kill)),
-            (LINK, ExitReason::Killed, false, end(&ExitReason::Killed)),
+        for (origin, reason, expected) in [
+            (Origin::Sent, ExitReason::Normal, ExitEffect::Ignore),
+            (Origin::Itself, ExitReason::Normal, end(&ExitReason::Normal)),
+            (Origin::Sent, boom.clone(), end(&boom)),
+            (LINK, ExitReason::Normal, ExitEffect::Ignore),
+            (LINK, ExitReason::Shutdown, end(&ExitReason::Shutdown)),
+            (LINK, ExitReason::Kill, end(&ExitReason::Kill)),
+            (LINK, ExitReason::Killed, end(&ExitReason::Killed)),
         ] {
-            assert_eq!(exit_effect(origin, &reason, itself, false), expected);
+            assert_eq!(exit_effect(origin, &reason, false), expected);
         }
         for (origin, reason) in [
             (Origin::Sent, ExitReason::Normal),
@@ -103,10 +90,7 @@ mod tests {
             (LINK, ExitReason::Normal),
             (LINK, ExitReason::Kill),
         ] {
-            assert_eq!(
-                exit_effect(origin, &reason, false, true),
-                ExitEffect::Deliver
-            );
+            assert_eq!(exit_effect(origin, &reason, true), ExitEffect::Deliver);
         }
     }
 }

@@ -5,7 +5,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::cell::{Header, ProcessPtr};
+use super::owner;
 use super::table;
+use super::turn::answer_for_dead;
 use crate::local::{self, Local};
 use crate::names::RegisterError;
 use crate::pid::{MonitorRef, Pid};
@@ -170,8 +172,16 @@ impl SpawnOptions {
         if let Some(name) = self.name
             && let Err(error) = shared.names.register(name, pid)
         {
-            drop(slot.inbox.close());
-            local.release_index(index);
+            // Somebody may have seen it: to them it was born and has died.
+            owner::leave(&slot.inbox);
+            let usable = slot.inbox.retire();
+            let mut left = slot.inbox.close();
+            while let Some(envelope) = left.pop() {
+                answer_for_dead(envelope, pid);
+            }
+            if usable {
+                local.release_index(index);
+            }
             shared.withdraw(local);
             return Err(spawn_error(error));
         }

@@ -22,10 +22,11 @@ use regrow_mailbox::Inbox;
 use super::cell::ProcessPtr;
 use crate::pid::Pid;
 
-/// Slots of the first segment; each further one doubles. Index 0 is never used,
-/// so that 0 can stand for none.
-const FIRST: u32 = 1024;
-const SEGMENTS: usize = 22;
+/// Slots of one segment, a quarter of a megabyte. The first lot is never used, so
+/// that index 0 can stand for none.
+const SEGMENT: u32 = 1 << 13;
+/// Enough for 134 million processes, at eight bytes for each segment not used.
+const SEGMENTS: usize = 1 << 14;
 /// Free indices move between threads in lots of this size.
 const LOT: usize = 64;
 
@@ -74,21 +75,18 @@ struct Table {
 
 static TABLE: Table = Table {
     segments: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS],
-    fresh: AtomicU32::new(1),
+    fresh: AtomicU32::new(LOT as u32),
     free: Mutex::new(Vec::new()),
 };
 
-/// Where an index lives: its segment, the place in it, and the segment's size.
-fn place(index: u32) -> (usize, usize, usize) {
-    let shifted = u64::from(index) + u64::from(FIRST);
-    let segment = (63 - shifted.leading_zeros() - FIRST.trailing_zeros()) as usize;
-    let size = (FIRST as usize) << segment;
-    (segment, shifted as usize - size, size)
+/// Where an index lives: its segment, and the place in it.
+fn place(index: u32) -> (usize, usize) {
+    ((index / SEGMENT) as usize, (index % SEGMENT) as usize)
 }
 
 /// The slot of an index that was handed out at some time.
 pub(crate) fn slot(index: u32) -> Option<&'static Slot> {
-    let (segment, at, _) = place(index);
+    let (segment, at) = place(index);
     let slots = TABLE.segments.get(segment)?.load(Ordering::Acquire);
     // SAFETY: T1: a segment that is published has all its slots, for ever.
     (!slots.is_null()).then(|| unsafe { &*slots.add(at) })
@@ -108,11 +106,9 @@ pub(crate) fn reserve(indices: &mut Vec<u32>) {
             (place(next).0 < SEGMENTS).then_some(next)
         });
     let Ok(first) = first else { return };
-    // Newest first out: reversed, so that indices are used in their order.
-    for index in (first..first + LOT as u32).rev() {
-        publish(place(index).0);
-        indices.push(index);
-    }
+    publish(place(first).0);
+    // Reversed, so that indices are taken from the end in their order.
+    indices.extend((first..first + LOT as u32).rev());
 }
 
 /// Gives indices of free slots back when a thread has too many, or `all`.
@@ -132,9 +128,7 @@ fn publish(segment: usize) {
     // The lock only keeps two threads from making the same segment.
     let _making = TABLE.free.lock();
     if cell.load(Ordering::Acquire).is_null() {
-        let slots: Box<[Slot]> = (0..(FIRST as usize) << segment)
-            .map(|_| Slot::new())
-            .collect();
+        let slots: Box<[Slot]> = (0..SEGMENT).map(|_| Slot::new()).collect();
         cell.store(Box::leak(slots).as_mut_ptr(), Ordering::Release);
     }
 }
@@ -143,7 +137,7 @@ fn publish(segment: usize) {
 pub(crate) fn pids_of(runtime: u32) -> Vec<Pid> {
     let end = TABLE.fresh.load(Ordering::Acquire);
     let mut pids = Vec::new();
-    for index in 1..end {
+    for index in LOT as u32..end {
         let Some(slot) = slot(index) else { continue };
         let generation = slot.inbox.generation();
         let owner = slot.inbox.owner().load(Ordering::Acquire);
@@ -162,18 +156,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_index_has_one_place() {
-        let mut expected = (0, 0);
-        for index in 0..100_000 {
-            let (segment, at, size) = place(index);
-            assert_eq!((segment, at), expected);
-            expected = if at + 1 == size {
-                (segment + 1, 0)
-            } else {
-                (segment, at + 1)
-            };
-        }
-        let (segment, at, size) = place(u32::MAX - FIRST);
-        assert!(segment <= SEGMENTS && at < size);
+    fn every_index_has_one_place_and_reserving_ends_at_the_last() {
+        assert_eq!(place(0), (0, 0));
+        assert_eq!(place(SEGMENT - 1), (0, SEGMENT as usize - 1));
+        assert_eq!(place(SEGMENT), (1, 0));
+        assert!(slot(u32::MAX).is_none());
+        assert_eq!(SEGMENT as usize % LOT, 0, "a lot lies in one segment");
+    }
+
+    #[test]
+    fn a_slot_is_half_a_cache_line() {
+        #[cfg(not(loom))]
+        assert_eq!(size_of::<Slot>(), 32);
     }
 }

@@ -17,7 +17,7 @@ use super::table::{self, Slot};
 use super::{budget, drop_dead_letter, push_new, waker};
 use crate::local::Local;
 use crate::message::{Down, Exit, Origin};
-use crate::panic::catch;
+use crate::panic::{catch, wake_caught};
 use crate::pid::Pid;
 use crate::process::reply::ReplyError;
 use crate::reason::ExitReason;
@@ -44,7 +44,7 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     header.turns.set(header.turns.get().wrapping_add(1));
     let again = header.wants_turn.replace(false);
     let mut batch = taken.batch;
-    let signals = handle(local, header, pid, &mut batch, taken.woken || again);
+    let signals = handle(local, header, pid, &mut batch, taken.woken, again);
     let fatal = match signals {
         Signals::Nothing => None,
         Signals::Poll => poll(local, header, process, pid),
@@ -62,16 +62,17 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
         });
         return;
     }
-    if !local.dropped.borrow().is_empty() {
+    if local.has_dropped() {
         fail_dropped(local, header);
     }
-    go_on(worker, slot, header, index);
+    // Read before parking: afterwards the process may be anybody's, or freed.
+    let wants_turn = header.wants_turn.get();
+    go_on(worker, slot, wants_turn, index);
 }
 
 /// The turn is over and the process lives: parks it, or queues it again.
-fn go_on(worker: &Worker, slot: &Slot, header: &Header, index: u32) {
-    // Asked before parking: afterwards the process may be anybody's.
-    if header.wants_turn.get() || !slot.inbox.park() {
+fn go_on(worker: &Worker, slot: &Slot, wants_turn: bool, index: u32) {
+    if wants_turn || !slot.inbox.park() {
         worker.push_back(index);
     }
 }
@@ -84,7 +85,14 @@ enum Signals {
 }
 
 /// Handles signals until one is fatal; what follows that stays in the batch.
-fn handle(local: &Local, header: &Header, pid: Pid, batch: &mut Batch, woken: bool) -> Signals {
+fn handle(
+    local: &Local,
+    header: &Header,
+    pid: Pid,
+    batch: &mut Batch,
+    woken: bool,
+    again: bool,
+) -> Signals {
     let mut arrived = false;
     let mut queue = header.queue.take();
     queue.begin_turn();
@@ -95,7 +103,7 @@ fn handle(local: &Local, header: &Header, pid: Pid, batch: &mut Batch, woken: bo
             answer_for_dead(envelope, dead);
             continue;
         }
-        match accept(header, pid, envelope, &queue, woken || arrived) {
+        match accept(header, pid, envelope, &queue, woken || again || arrived) {
             Accepted::Message(envelope) => {
                 queue.append(envelope);
                 arrived = true;
@@ -108,10 +116,12 @@ fn handle(local: &Local, header: &Header, pid: Pid, batch: &mut Batch, woken: bo
         }
     }
     header.queue.set(queue);
-    if !arrived && !woken {
+    if !arrived && !woken && !again {
         return Signals::Nothing;
     }
-    if header.has_foreign.replace(false) {
+    // Not for a mere wake: that may be what a foreign waker itself has done, and
+    // they would wake each other for ever.
+    if (arrived || again) && header.has_foreign.replace(false) {
         wake_foreign(local, header);
     }
     Signals::Poll
@@ -126,9 +136,7 @@ fn wake_foreign(local: &Local, header: &Header) {
     });
     let _current = local.current.enter(Some(header));
     for waker in taken.into_iter().flatten() {
-        if let Err(reason) = catch(|| waker.wake()) {
-            tracing::error!(target: "regrow::crash", %reason, "a waker panicked");
-        }
+        wake_caught(waker);
     }
 }
 
@@ -158,9 +166,11 @@ fn accept(
             };
             let (from, origin) = (*from, *origin);
             if !header.with_relations(|relations| relations.on_exit(from, origin)) {
+                // The reason's drop may be the user's code.
+                drop_dead_letter(envelope);
                 return Accepted::Done;
             }
-            match exit_effect(origin, reason, from == pid, header.traps_exits.get()) {
+            match exit_effect(origin, reason, header.traps_exits.get()) {
                 ExitEffect::Ignore => Accepted::Done,
                 ExitEffect::End(reason) => Accepted::Fatal(reason),
                 ExitEffect::Deliver => {
@@ -174,6 +184,7 @@ fn accept(
             let active = reference
                 .and_then(|it| header.with_relations(|relations| relations.remove_monitor(it)));
             if active.is_none() {
+                drop_dead_letter(envelope);
                 return Accepted::Done;
             }
             envelope.set_kind(signal::MESSAGE);
@@ -269,7 +280,7 @@ fn poll(local: &Local, header: &Header, process: ProcessPtr, pid: Pid) -> Option
 /// panic dropped must wait for the end of the process, which knows why.
 #[cold]
 fn fail_dropped(local: &Local, header: &Header) {
-    for (cell, by_panic) in local.dropped.take() {
+    for (cell, by_panic) in local.take_dropped() {
         if by_panic {
             header.with_relations(|relations| relations.more().failed.push(cell));
             continue;

@@ -52,6 +52,7 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
+use crate::panic::wake_caught;
 use crate::process::waker::{plain_pid, wake_packed};
 
 const NONE: u64 = 0;
@@ -170,7 +171,7 @@ impl Waiter {
     pub(super) fn wake(self) {
         match self {
             Waiter::Process(pid) => wake_packed(pid),
-            Waiter::Foreign(waker) => waker.wake(),
+            Waiter::Foreign(waker) => wake_caught(waker),
         }
     }
 }

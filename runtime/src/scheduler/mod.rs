@@ -24,6 +24,7 @@ use self::queue::{Inlet, NextProcess, RunQueue, Thief};
 pub(crate) use self::worker::Worker;
 use crate::local::{self, Local};
 use crate::names::Names;
+use crate::panic::contain;
 use crate::process::owner;
 use crate::reactor::Reactor;
 use crate::timer::Timers;
@@ -110,7 +111,7 @@ impl Shared {
             inlet: Inlet::new(),
             idle: Idle::new(),
             reactor: Arc::new(Reactor::new()?),
-            names: Names::new(),
+            names: Names::new(id),
             foreign_births: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -197,7 +198,7 @@ impl Shared {
         // Deaths first: each was counted as a birth before.
         let deaths: u64 = self.counters().map(|counters| counters.deaths.get()).sum();
         let births: u64 = self.counters().map(|counters| counters.births.get()).sum();
-        (births + self.foreign_births.load(Ordering::Acquire)).saturating_sub(deaths)
+        (births + self.foreign_births.load(Ordering::SeqCst)).saturating_sub(deaths)
     }
 
     /// Processes born so far.
@@ -211,6 +212,17 @@ impl Shared {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// After the end: whoever waits for a timer of ours must look elsewhere.
+    pub(crate) fn give_up_timers(&self) {
+        for remote in &self.remotes {
+            remote.timers.close();
+        }
+    }
+
     /// Counts a birth before it happens, so that whoever waits for the last
     /// process cannot miss it. False if the runtime has stopped. Workers may
     /// always give birth: they run only as long as somebody waits for them.
@@ -220,7 +232,7 @@ impl Shared {
             return true;
         }
         self.foreign_births.fetch_add(1, Ordering::SeqCst);
-        let admitted = !self.stopped.load(Ordering::SeqCst);
+        let admitted = !self.is_stopped();
         if !admitted {
             self.foreign_births.fetch_sub(1, Ordering::SeqCst);
         }
@@ -303,7 +315,9 @@ impl Bed for ReactorBed<'_> {
         match self.0.poll_unless(timeout, is_rung) {
             Ok(polled) => polled.is_some(),
             Err(error) => {
-                tracing::error!(target: "regrow::scheduler", %error, "polling for I/O failed");
+                contain("a report", || {
+                    tracing::error!(target: "regrow::scheduler", %error, "polling for I/O failed");
+                });
                 false
             }
         }
@@ -349,7 +363,10 @@ pub(crate) fn schedule_newborn(index: u32, shared: &Shared) {
 }
 
 fn with_registered<T>(id: u32, work: impl FnOnce(&Arc<Shared>) -> T) -> Option<T> {
-    let shared = RUNTIMES.read().as_ref()?.get(&id)?.upgrade()?;
+    let shared = {
+        let runtimes = RUNTIMES.read();
+        runtimes.as_ref()?.get(&id)?.upgrade()?
+    };
     Some(work(&shared))
 }
 
@@ -366,7 +383,7 @@ pub(crate) fn with_runtime<T>(id: u32, work: impl FnOnce(&Arc<Shared>) -> T) -> 
     }
 }
 
-/// Works with the runtime of this thread, or else with any that exists.
+/// Works with the runtime of this thread, or else with any that runs.
 pub(crate) fn any_runtime<T>(work: impl FnOnce(&Arc<Shared>) -> T) -> Option<T> {
     let mut work = Some(work);
     let mine = local::try_with(|local| {
@@ -376,8 +393,18 @@ pub(crate) fn any_runtime<T>(work: impl FnOnce(&Arc<Shared>) -> T) -> Option<T> 
     if let Some(result) = mine.flatten() {
         return Some(result);
     }
-    let some = RUNTIMES.read().as_ref()?.values().find_map(Weak::upgrade)?;
-    Some(work?(&some))
+    // Collected first: the last reference to a runtime must not be dropped under
+    // the lock, which its drop takes.
+    let all: Vec<_> = {
+        let runtimes = RUNTIMES.read();
+        runtimes
+            .as_ref()?
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect()
+    };
+    let running = all.iter().find(|shared| !shared.is_stopped())?;
+    Some(work?(running))
 }
 
 /// Works with the runtime of the current process.

@@ -86,6 +86,12 @@ impl Worker {
         struct Ends(Arc<Shared>);
         impl Drop for Ends {
             fn drop(&mut self) {
+                if std::thread::panicking() {
+                    // The user's code is contained everywhere, so this is our bug. What
+                    // the worker held is lost; going on without it would hang the rest.
+                    eprintln!("regrow: a scheduler thread has panicked; please report this");
+                    std::process::abort();
+                }
                 self.0.thread_ends();
             }
         }

@@ -4,8 +4,7 @@ mod wheel;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use self::wheel::{Key, Wheel};
 use crate::clock;
 use crate::local;
 use crate::message::Message;
+use crate::panic::wake_caught;
 use crate::pid::Pid;
 use crate::scheduler::{self, Shared};
 
@@ -27,6 +27,8 @@ pub(crate) enum Action {
 /// The timers of one worker.
 pub(crate) struct Timers {
     wheel: Mutex<Wheel<Action>>,
+    /// The runtime is over. Written under the lock.
+    closed: AtomicBool,
     /// The next deadline, or `u64::MAX`. Written under the lock; read without it,
     /// by threads that look again later.
     next: AtomicU64,
@@ -36,19 +38,24 @@ impl Timers {
     pub(crate) fn new() -> Self {
         Timers {
             wheel: Mutex::new(Wheel::new(clock::now())),
+            closed: AtomicBool::new(false),
             next: AtomicU64::new(u64::MAX),
         }
     }
 
-    /// Arms a timer; says whether it is now the first to fire.
-    fn insert(&self, deadline: u64, action: Action) -> (Key, bool) {
+    /// Arms a timer; says whether it is now the first to fire. Gives the action
+    /// back if the runtime is over.
+    fn insert(&self, deadline: u64, action: Action) -> Result<(Key, bool), Action> {
         let mut wheel = self.wheel.lock();
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(action);
+        }
         let key = wheel.insert(deadline, action);
         let first = deadline < self.next.load(Ordering::Relaxed);
         if first {
             self.next.store(deadline, Ordering::Relaxed);
         }
-        (key, first)
+        Ok((key, first))
     }
 
     /// The tick at which somebody must look, if any.
@@ -71,11 +78,27 @@ impl Timers {
         let fired = due.len();
         for action in due {
             match action {
-                Action::Wake(waker) => waker.wake(),
+                Action::Wake(waker) => wake_caught(waker),
                 Action::Send(to, message) => crate::process::send_message(to, message),
             }
         }
         fired
+    }
+
+    /// The runtime is over: whoever waits must look for another one.
+    pub(crate) fn close(&self) {
+        let mut left = Vec::new();
+        let mut wheel = self.wheel.lock();
+        self.closed.store(true, Ordering::Relaxed);
+        wheel.advance(u64::MAX, &mut left);
+        drop(wheel);
+        self.next.store(u64::MAX, Ordering::Relaxed);
+        for action in left {
+            match action {
+                Action::Wake(waker) => wake_caught(waker),
+                Action::Send(_, message) => crate::process::drop_dead_letter(message.0),
+            }
+        }
     }
 
     /// How many timers are armed.
@@ -106,23 +129,25 @@ impl TimerRef {
     }
 }
 
-/// Arms a timer on the current worker, else on the first one of `shared`.
-pub(crate) fn arm(shared: &Shared, deadline: u64, action: Action) -> TimerRef {
-    let mine = local::with(|local| {
+/// Arms a timer on the current worker, else on the first one of `shared`. Gives
+/// the action back if that runtime is over.
+fn arm(shared: &Shared, deadline: u64, action: Action) -> Result<TimerRef, Action> {
+    let mine = local::try_with(|local| {
         let worker = local.worker.get()?;
         (worker.shared.id == shared.id).then_some(worker.index)
     });
+    let mine = mine.flatten();
     let wheel = mine.unwrap_or(0);
-    let (key, first) = shared.timers(wheel).insert(deadline, action);
+    let (key, first) = shared.timers(wheel).insert(deadline, action)?;
     if first && mine.is_none() {
         // The worker may sleep past the new deadline.
         shared.unpark(wheel);
     }
-    TimerRef {
+    Ok(TimerRef {
         runtime: shared.id,
         wheel: wheel as u32,
         key,
-    }
+    })
 }
 
 /// Sends `message` to `to` after a time (OTP: `erlang:send_after/3`).
@@ -151,9 +176,9 @@ pub(crate) fn arm(shared: &Shared, deadline: u64, action: Action) -> TimerRef {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn send_after<M: Send + 'static>(after: Duration, to: Pid, message: M) -> TimerRef {
-    let action = Action::Send(to, Message::new(message));
+    let message = Message::new(message);
     scheduler::with_current("send_after", |shared| {
-        arm(shared, clock::deadline(after), action)
+        send_after_on(shared, after, to, message)
     })
 }
 
@@ -172,8 +197,7 @@ pub fn send_after<M: Send + 'static>(after: Duration, to: Pid, message: M) -> Ti
 /// ```
 pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
     let (deadline, action) = timer.cancel()?;
-    drop(action);
-    Some(time_left(deadline))
+    has_receiver(&action).then(|| time_left(deadline))
 }
 
 /// The time left of a timer, or `None` as for [`cancel_timer`] (OTP:
@@ -189,9 +213,19 @@ pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn read_timer(timer: TimerRef) -> Option<Duration> {
-    let deadline =
-        timer.with_wheel(|wheel| wheel.get(timer.key).map(|(deadline, _)| deadline))??;
+    let deadline = timer.with_wheel(|wheel| {
+        let (deadline, action) = wheel.get(timer.key)?;
+        has_receiver(action).then_some(deadline)
+    })??;
     Some(time_left(deadline))
+}
+
+/// A timer vanishes with its receiver.
+fn has_receiver(action: &Action) -> bool {
+    match action {
+        Action::Send(to, _) => crate::process::seems_alive(*to),
+        Action::Wake(_) => true,
+    }
 }
 
 /// In whole milliseconds, so that it is never more than what was asked for.
@@ -203,7 +237,7 @@ fn time_left(deadline: u64) -> Duration {
 #[derive(Debug)]
 pub(crate) struct Alarm {
     after: Duration,
-    armed: Option<TimerRef>,
+    armed: Option<(TimerRef, u64)>,
 }
 
 impl Alarm {
@@ -213,43 +247,46 @@ impl Alarm {
 
     /// Ready once the time, counted from the first poll, is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(timer) = self.armed else {
+        let Some((timer, deadline)) = self.armed else {
             return self.arm(clock::lax_deadline(self.after), cx.waker());
         };
         let waiting = timer.with_wheel(|wheel| {
-            let (deadline, action) = wheel.get(timer.key)?;
-            let same = matches!(action, Action::Wake(waker) if waker.will_wake(cx.waker()));
-            Some((deadline, same))
+            let (_, action) = wheel.get(timer.key)?;
+            Some(matches!(action, Action::Wake(waker) if waker.will_wake(cx.waker())))
         });
         match waiting.flatten() {
-            None => {
+            Some(true) => return Poll::Pending,
+            Some(false) => drop(timer.cancel()),
+            None if clock::now() >= deadline => {
                 self.armed = None;
-                Poll::Ready(())
+                return Poll::Ready(());
             }
-            Some((_, true)) => Poll::Pending,
-            Some((deadline, false)) => {
-                drop(timer.cancel());
-                self.arm(deadline, cx.waker())
-            }
+            // The runtime whose timer it was has ended: another one's will do.
+            None => {}
         }
+        self.arm(deadline, cx.waker())
     }
 
     fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
-        let action = Action::Wake(waker.clone());
-        match scheduler::any_runtime(|shared| arm(shared, deadline, action)) {
-            Some(timer) => {
-                self.armed = Some(timer);
-                Poll::Pending
+        loop {
+            let action = Action::Wake(waker.clone());
+            match scheduler::any_runtime(|shared| arm(shared, deadline, action)) {
+                Some(Ok(timer)) => {
+                    self.armed = Some((timer, deadline));
+                    return Poll::Pending;
+                }
+                // It ended just now: the next question finds another one.
+                Some(Err(action)) => drop(action),
+                // Without a runtime nothing would ever wake us.
+                None => return Poll::Ready(()),
             }
-            // Without a runtime nothing would ever wake us.
-            None => Poll::Ready(()),
         }
     }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if let Some(timer) = self.armed.take() {
+        if let Some((timer, _)) = self.armed.take() {
             drop(timer.cancel());
         }
     }
@@ -283,12 +320,24 @@ impl Future for Sleep {
     }
 }
 
-/// Arms a timer for a message from anywhere.
+/// Arms a timer for a message. If the runtime is over, the message is dropped.
 pub(crate) fn send_after_on(
-    shared: &Arc<Shared>,
+    shared: &Shared,
     after: Duration,
     to: Pid,
     message: Message,
 ) -> TimerRef {
-    arm(shared, clock::deadline(after), Action::Send(to, message))
+    match arm(shared, clock::deadline(after), Action::Send(to, message)) {
+        Ok(timer) => timer,
+        Err(action) => {
+            if let Action::Send(_, message) = action {
+                crate::process::drop_dead_letter(message.0);
+            }
+            TimerRef {
+                runtime: 0,
+                wheel: 0,
+                key: Key::default(),
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ const NONE: u32 = u32::MAX;
 const EXACT: usize = 8;
 
 /// Names one entry of a [`Wheel`], for ever: the key of an entry that is gone fits no other.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Key {
     index: u32,
     /// The number of the insertion, modulo 2^32.
