@@ -28,6 +28,7 @@ impl Batch {
     ///
     /// # Safety
     /// `newest` must be null or head a chain of nodes that the caller owns.
+    #[inline]
     pub(crate) unsafe fn from_newest(newest: *mut Header) -> Self {
         let mut oldest = ptr::null_mut();
         let mut next = newest;
@@ -41,6 +42,7 @@ impl Batch {
     }
 
     /// Takes the oldest signal.
+    #[inline]
     pub fn pop(&mut self) -> Option<Envelope> {
         let node = NonNull::new(self.head)?;
         // SAFETY: B1: the node is owned by this batch, which gives it up here.
@@ -51,6 +53,7 @@ impl Batch {
     }
 
     /// Whether nothing is left.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.head.is_null()
     }
@@ -63,6 +66,7 @@ impl Default for Batch {
 }
 
 impl Drop for Batch {
+    #[inline]
     fn drop(&mut self) {
         while self.pop().is_some() {}
     }

@@ -86,6 +86,7 @@ impl Envelope {
         Envelope(NonNull::from(Box::leak(node)).cast())
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: E1.
         unsafe { self.0.as_ref() }
@@ -93,22 +94,26 @@ impl Envelope {
 
     /// The generation that the signal was sent to. It means nothing once the
     /// envelope has been in a [`SaveQueue`](crate::SaveQueue), which numbers its messages in the same place.
+    #[inline]
     pub fn generation(&self) -> u32 {
         self.header().stamp
     }
 
     /// The kind given to [`Envelope::new`], or set since.
+    #[inline]
     pub fn kind(&self) -> u32 {
         self.header().kind
     }
 
     /// Changes the kind in place.
+    #[inline]
     pub fn set_kind(&mut self, kind: u32) {
         // SAFETY: E1; `&mut self` makes the access exclusive.
         unsafe { self.0.as_mut() }.kind = kind;
     }
 
     /// Addresses the signal to another generation.
+    #[inline]
     pub fn set_generation(&mut self, generation: u32) {
         // SAFETY: E1; `&mut self` makes the access exclusive.
         unsafe { self.0.as_mut() }.stamp = generation;
@@ -153,6 +158,7 @@ impl Envelope {
     }
 
     /// Hands the node to a list.
+    #[inline]
     pub(crate) fn into_raw(self) -> NonNull<Header> {
         let raw = self.0;
         std::mem::forget(self);
@@ -163,12 +169,14 @@ impl Envelope {
     ///
     /// # Safety
     /// `raw` must come from `into_raw`, and be owned by nobody else.
+    #[inline]
     pub(crate) unsafe fn from_raw(raw: NonNull<Header>) -> Self {
         Envelope(raw)
     }
 }
 
 impl Drop for Envelope {
+    #[inline]
     fn drop(&mut self) {
         let drop = self.header().vtable.drop;
         // SAFETY: E1: `drop` is the function for the payload's type, called once.

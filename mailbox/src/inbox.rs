@@ -55,10 +55,12 @@ const WOKEN: usize = 2;
 const CLOSED: usize = 4;
 const FLAGS: usize = 7;
 
+#[inline]
 fn state(bits: usize) -> *mut Header {
     ptr::without_provenance_mut(bits)
 }
 
+#[inline]
 fn has(word: *mut Header, flag: usize) -> bool {
     word.addr() & flag != 0
 }
@@ -115,17 +117,20 @@ impl Inbox {
     }
 
     /// The word that the user of the inbox may set when it opens it.
+    #[inline]
     pub fn owner(&self) -> &AtomicU32 {
         &self.owner
     }
 
     /// The generation of the present tenant, or of the next if the slot is free.
+    #[inline]
     pub fn generation(&self) -> u32 {
         self.generation.load(Ordering::Acquire)
     }
 
     /// Gives the slot a tenant, awake, and returns its generation. The caller
     /// holds the token. Only whoever owns the free slot may call this.
+    #[inline]
     pub fn open(&self, owner: u32) -> u32 {
         self.owner.store(owner, Ordering::Relaxed);
         let generation = self.generation.load(Ordering::Relaxed);
@@ -138,6 +143,7 @@ impl Inbox {
     /// # Errors
     ///
     /// Gives the envelope back if the process that it is for is dead.
+    #[inline]
     pub fn push(&self, envelope: Envelope) -> Result<Pushed, Envelope> {
         // Acquire: a sender that saw the death elsewhere sees it here (noproc order).
         if self.generation.load(Ordering::Acquire) != envelope.generation() {
@@ -168,6 +174,7 @@ impl Inbox {
 
     /// Makes sure that the process of `generation` gets another turn. Returns
     /// whether the caller now holds the token and must queue the process to run.
+    #[inline]
     pub fn wake(&self, generation: u32) -> bool {
         // Relaxed is enough: a stale pass costs a spurious turn (I1).
         if self.generation.load(Ordering::Relaxed) != generation {
@@ -190,6 +197,7 @@ impl Inbox {
 
     /// Takes everything that has arrived. For the token holder, at the start of
     /// a turn, before anything of the process is read.
+    #[inline]
     pub fn take(&self) -> Taken {
         let word = self.word.swap(state(AWAKE), Ordering::AcqRel);
         Taken {
@@ -201,6 +209,7 @@ impl Inbox {
 
     /// Gives the token up, unless something has arrived since the take: then it
     /// returns false, and the holder must run the process again.
+    #[inline]
     pub fn park(&self) -> bool {
         self.word
             .compare_exchange(
@@ -216,6 +225,7 @@ impl Inbox {
     /// token holder, who then closes the inbox. False if the generations have come
     /// round: then the inbox must never be opened again, for its next tenant could
     /// be taken for an earlier one.
+    #[inline]
     pub fn retire(&self) -> bool {
         let next = self
             .generation
@@ -229,6 +239,7 @@ impl Inbox {
     }
 
     /// Closes the inbox and takes what is left in it. For the token holder.
+    #[inline]
     pub fn close(&self) -> Batch {
         let word = self.word.swap(state(CLOSED), Ordering::AcqRel);
         // SAFETY: the swap made the chain ours, and I6: nothing follows.
@@ -247,6 +258,7 @@ impl Inbox {
 }
 
 /// The newest node of a word, or null.
+#[inline]
 fn chain(word: *mut Header) -> *mut Header {
     if word.addr() & !FLAGS == 0 {
         ptr::null_mut()

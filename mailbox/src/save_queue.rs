@@ -9,8 +9,8 @@ use crate::envelope::{Envelope, Header};
 /// before. A new receive starts at the oldest message.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cursor {
-    /// The number of the first message not yet looked at.
-    next: Option<u32>,
+    /// The number of the first message not yet looked at; 0 before the first look.
+    next: u32,
 }
 
 /// Messages in the order of their arrival, from which any may be taken.
@@ -21,7 +21,7 @@ pub struct Cursor {
 ///   is null; both are null when the queue is empty.
 /// - Q2: `mark` is null or a node of the chain: the last one that was here before
 ///   this turn.
-/// - Q3: `stamp` numbers the messages, increasing along the chain (wrapping).
+/// - Q3: `stamp` numbers the messages, increasing along the chain (wrapping, without 0).
 pub struct SaveQueue {
     head: *mut Header,
     tail: *mut Header,
@@ -35,13 +35,14 @@ unsafe impl Send for SaveQueue {}
 
 impl SaveQueue {
     /// An empty queue.
+    #[inline]
     pub const fn new() -> Self {
         SaveQueue {
             head: ptr::null_mut(),
             tail: ptr::null_mut(),
             mark: ptr::null_mut(),
             len: 0,
-            next_stamp: 0,
+            next_stamp: 1,
         }
     }
 
@@ -51,24 +52,27 @@ impl SaveQueue {
     }
 
     /// Whether no message waits.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Says that what is here now is old: a receive that has seen all of it will
     /// start with what is appended next, without walking there.
+    #[inline]
     pub fn begin_turn(&mut self) {
         self.mark = self.tail;
     }
 
     /// Adds a message at the end.
+    #[inline]
     pub fn append(&mut self, envelope: Envelope) {
         let mut node = envelope.into_raw();
         // SAFETY: the node is ours.
         let header = unsafe { node.as_mut() };
         header.next = ptr::null_mut();
         header.stamp = self.next_stamp;
-        self.next_stamp = self.next_stamp.wrapping_add(1);
+        self.next_stamp = self.next_stamp.wrapping_add(1).max(1);
         match NonNull::new(self.tail) {
             // SAFETY: Q1: the tail is an owned node.
             Some(mut tail) => unsafe { tail.as_mut() }.next = node.as_ptr(),
@@ -80,12 +84,13 @@ impl SaveQueue {
 
     /// Takes the oldest message that `wanted` accepts among those that the
     /// cursor has not passed. If there is none, the cursor passes them all.
+    #[inline]
     pub fn take_first(
         &mut self,
         cursor: &mut Cursor,
         mut wanted: impl FnMut(&Envelope) -> bool,
     ) -> Option<Envelope> {
-        if cursor.next == Some(self.next_stamp) {
+        if cursor.next == self.next_stamp {
             return None;
         }
         let (mut before, mut at) = self.start(cursor);
@@ -95,7 +100,7 @@ impl SaveQueue {
             let envelope = std::mem::ManuallyDrop::new(unsafe { Envelope::from_raw(node) });
             // SAFETY: Q1.
             let (next, stamp) = unsafe { (node.as_ref().next, node.as_ref().stamp) };
-            let new = cursor.next.is_none_or(|first| !is_before(stamp, first));
+            let new = cursor.next == 0 || !is_before(stamp, cursor.next);
             if new && wanted(&envelope) {
                 self.unlink(before, node, next);
                 // SAFETY: just unlinked, so it is ours alone.
@@ -104,7 +109,7 @@ impl SaveQueue {
             before = at;
             at = next;
         }
-        cursor.next = Some(self.next_stamp);
+        cursor.next = self.next_stamp;
         None
     }
 
@@ -126,18 +131,20 @@ impl SaveQueue {
     }
 
     /// The first node to look at, and the one before it.
+    #[inline]
     fn start(&self, cursor: &Cursor) -> (*mut Header, *mut Header) {
-        if let (Some(first), Some(mark)) = (cursor.next, NonNull::new(self.mark)) {
+        if let Some(mark) = NonNull::new(self.mark).filter(|_| cursor.next != 0) {
             // SAFETY: Q2: the mark is a node of the chain.
             let mark = unsafe { mark.as_ref() };
-            // By Q3, everything up to the mark is before `first` as well.
-            if is_before(mark.stamp, first) {
+            // By Q3, everything up to the mark is before the cursor as well.
+            if is_before(mark.stamp, cursor.next) {
                 return (self.mark, mark.next);
             }
         }
         (ptr::null_mut(), self.head)
     }
 
+    #[inline]
     fn unlink(&mut self, before: *mut Header, node: NonNull<Header>, next: *mut Header) {
         match NonNull::new(before) {
             // SAFETY: Q1: `before` is the owned node in front of `node`.
@@ -155,19 +162,25 @@ impl SaveQueue {
 }
 
 /// Whether number `a` comes before `b`, with wrapping.
+#[inline]
 fn is_before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) < 0
 }
 
 impl Default for SaveQueue {
+    #[inline]
     fn default() -> Self {
         SaveQueue::new()
     }
 }
 
 impl Drop for SaveQueue {
+    #[inline]
     fn drop(&mut self) {
-        while self.pop().is_some() {}
+        // Queues are moved about a lot, and what is dropped is mostly empty.
+        while !self.is_empty() {
+            drop(self.pop());
+        }
     }
 }
 

@@ -26,6 +26,8 @@ use slab::Slab;
 
 use direction::{Direction, Waiter};
 
+use crate::process::budget;
+
 mod direction;
 
 /// Wakes processes when their sources are ready; see the head of this file.
@@ -223,7 +225,7 @@ impl<T: AsFd> Source<T> {
         cx: &mut Context<'_>,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        ready!(crate::process::poll_io_budget(cx));
+        ready!(budget::poll_budget(budget::IO, &direction.refused, cx));
         loop {
             let claim = direction.claim();
             match op(&self.io) {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use super::waker::plain_pid;
@@ -12,34 +13,25 @@ use crate::local::{self, Local};
 pub(crate) const TURN: u32 = 2_000;
 
 /// Reductions of an I/O operation: a system call takes as long as many messages.
-const IO: u32 = 20;
+pub(crate) const IO: u32 = 20;
 
-/// As [`poll_budget`], for an operation that makes a system call.
-pub(crate) fn poll_io_budget(cx: &mut Context<'_>) -> Poll<()> {
-    let polled = poll_budget(cx);
-    if polled.is_ready() {
-        consume_reductions(IO - 1);
-    }
-    polled
-}
+/// Whether an operation was turned away for want of reductions. Each operation
+/// has its own: turned away once, it is let in the next time whatever is left, so
+/// that a neighbour in a `join` that spends every turn cannot starve it.
+#[derive(Debug, Default)]
+pub(crate) struct Refused(AtomicBool);
 
-/// At the start of each operation that may wait: spends one reduction, or is
-/// pending because the turn has none left (and sees to another turn).
-pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+/// At the start of each operation that may wait: spends reductions, or is pending
+/// because the turn has none left (and sees to another turn).
+pub(crate) fn poll_budget(cost: u32, refused: &Refused, cx: &mut Context<'_>) -> Poll<()> {
     local::with(|local| {
         if local.budget.get() > 0 || !local.current.is_some() {
-            local.spend(1);
+            local.spend(cost);
             return Poll::Ready(());
         }
-        poll_again(local, cx);
-        Poll::Pending
-    })
-}
-
-/// Pending, with another turn to come, if the turn has no reductions left.
-pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
-    local::with(|local| {
-        if local.budget.get() > 0 || !local.current.is_some() {
+        let again = refused.0.load(Ordering::Relaxed);
+        refused.0.store(!again, Ordering::Relaxed);
+        if again {
             return Poll::Ready(());
         }
         poll_again(local, cx);

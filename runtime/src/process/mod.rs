@@ -25,7 +25,6 @@ use std::sync::atomic::Ordering;
 
 use regrow_mailbox::{Envelope, Inbox, Pushed};
 
-pub(crate) use self::budget::poll_io_budget;
 use crate::local;
 use crate::message::Message;
 use crate::panic::discard;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regrow_mailbox::{Cursor, Envelope};
 
-use super::budget::{keep_foreign, poll_again, poll_budget, poll_left};
+use super::budget::{Refused, keep_foreign, poll_again, poll_budget};
 use super::links::with_header;
 use super::waker::plain_pid;
 use crate::local;
@@ -25,8 +25,7 @@ pub struct Timeout;
 ///
 /// [`matching`](Receive::matching) selects by value, [`timeout`](Receive::timeout)
 /// gives up after a time. It is cancel safe: a future that is dropped has taken
-/// nothing. Several may wait at once, in a `select` or `join`. It belongs to the
-/// process that polls it first: it must not be moved to another one after that.
+/// nothing. Several may wait at once, in a `select` or `join`.
 ///
 /// # Panics
 ///
@@ -46,7 +45,7 @@ pub struct Timeout;
 /// ```
 pub fn receive<M: Send + 'static>() -> Receive<M> {
     Receive {
-        cursor: Cursor::default(),
+        place: Place::default(),
         message: PhantomData,
     }
 }
@@ -68,7 +67,7 @@ pub fn receive<M: Send + 'static>() -> Receive<M> {
 /// ```
 pub fn receive_any() -> ReceiveAny {
     ReceiveAny {
-        cursor: Cursor::default(),
+        place: Place::default(),
     }
 }
 
@@ -124,17 +123,33 @@ pub fn try_receive_matching<M: Send + 'static>(mut wanted: impl FnMut(&M) -> boo
     envelope?.downcast().ok()
 }
 
+/// Where a waiting receive stands.
+#[derive(Debug, Default)]
+struct Place {
+    cursor: Cursor,
+    /// The slot of the process whose mailbox that is; 0 before the first poll.
+    process: u32,
+    refused: Refused,
+}
+
 /// Looks for a message; if there is none, sees to it that its coming is noticed.
 fn poll_queue(
-    cursor: &mut Cursor,
+    place: &mut Place,
     cx: &mut Context<'_>,
     wanted: impl FnMut(&Envelope) -> bool,
 ) -> Poll<Envelope> {
-    ready!(poll_budget(cx));
+    ready!(poll_budget(1, &place.refused, cx));
     local::with(|local| {
         let Some(header) = local.current.get() else {
             panic!("`receive` must be awaited inside a regrow process");
         };
+        let process = local.pid.get() as u32;
+        if place.process != process {
+            // Moved to another process: its mailbox is new to us.
+            place.cursor = Cursor::default();
+            place.process = process;
+        }
+        let cursor = &mut place.cursor;
         if let Some(envelope) = header.with_queue(|queue| queue.take_first(cursor, wanted)) {
             return Poll::Ready(envelope);
         }
@@ -150,7 +165,7 @@ fn poll_queue(
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Receive<M> {
-    cursor: Cursor,
+    place: Place,
     message: PhantomData<fn() -> M>,
 }
 
@@ -159,7 +174,7 @@ impl<M: Send + 'static> Receive<M> {
     /// than once by different receives, but not again by the same one.
     pub fn matching<F: FnMut(&M) -> bool>(self, wanted: F) -> ReceiveMatching<M, F> {
         ReceiveMatching {
-            cursor: self.cursor,
+            place: self.place,
             wanted,
             message: PhantomData,
         }
@@ -177,7 +192,7 @@ impl<M: Send + 'static> Future for Receive<M> {
     type Output = M;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<M> {
-        let envelope = ready!(poll_queue(&mut self.cursor, cx, |it| it.is::<M>()));
+        let envelope = ready!(poll_queue(&mut self.place, cx, |it| it.is::<M>()));
         match envelope.downcast() {
             Ok(message) => Poll::Ready(message),
             Err(_) => unreachable!("selected by this type"),
@@ -189,7 +204,7 @@ impl<M: Send + 'static> Future for Receive<M> {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct ReceiveMatching<M, F> {
-    cursor: Cursor,
+    place: Place,
     wanted: F,
     message: PhantomData<fn() -> M>,
 }
@@ -208,9 +223,9 @@ impl<M: Send + 'static, F: FnMut(&M) -> bool> Future for ReceiveMatching<M, F> {
     type Output = M;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<M> {
-        let Self { cursor, wanted, .. } = &mut *self;
+        let Self { place, wanted, .. } = &mut *self;
         let select = |it: &Envelope| it.peek().is_some_and(&mut *wanted);
-        let envelope = ready!(poll_queue(cursor, cx, select));
+        let envelope = ready!(poll_queue(place, cx, select));
         match envelope.downcast() {
             Ok(message) => Poll::Ready(message),
             Err(_) => unreachable!("selected by this type"),
@@ -222,7 +237,7 @@ impl<M: Send + 'static, F: FnMut(&M) -> bool> Future for ReceiveMatching<M, F> {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct ReceiveAny {
-    cursor: Cursor,
+    place: Place,
 }
 
 impl ReceiveAny {
@@ -236,7 +251,7 @@ impl Future for ReceiveAny {
     type Output = Message;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Message> {
-        poll_queue(&mut self.cursor, cx, |_| true).map(Message)
+        poll_queue(&mut self.place, cx, |_| true).map(Message)
     }
 }
 
@@ -245,6 +260,7 @@ impl Future for ReceiveAny {
 #[must_use = "futures do nothing unless awaited"]
 pub struct ReceiveTimeout<R> {
     receive: R,
+    refused: Refused,
     limit: Limit,
 }
 
@@ -264,7 +280,11 @@ impl<R> ReceiveTimeout<R> {
         } else {
             Limit::Alarm(Alarm::new(after))
         };
-        ReceiveTimeout { receive, limit }
+        ReceiveTimeout {
+            receive,
+            refused: Refused::default(),
+            limit,
+        }
     }
 }
 
@@ -272,8 +292,10 @@ impl<R: Future + Unpin> Future for ReceiveTimeout<R> {
     type Output = Result<R::Output, Timeout>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Without reductions the receive would not look, and its silence mean nothing.
-        ready!(poll_left(cx));
+        // Turned away here or let in: a receive that did not look for want of
+        // reductions would be silent for no reason.
+        ready!(poll_budget(0, &self.refused, cx));
+        local::with(|local| local.budget.set(local.budget.get().max(1)));
         if let Poll::Ready(message) = Pin::new(&mut self.receive).poll(cx) {
             return Poll::Ready(Ok(message));
         }

@@ -53,6 +53,7 @@ use std::task::Waker;
 use parking_lot::Mutex;
 
 use crate::panic::wake_caught;
+use crate::process::budget::Refused;
 use crate::process::waker::{plain_pid, wake_packed};
 
 const NONE: u64 = 0;
@@ -64,6 +65,8 @@ const FOREIGN: u64 = u64::MAX;
 pub(super) struct Direction {
     word: AtomicU64,
     foreign: Mutex<Option<Waker>>,
+    /// Whether whoever tried last was turned away for want of reductions.
+    pub(super) refused: Refused,
 }
 
 /// Somebody to wake, once every lock is released.
