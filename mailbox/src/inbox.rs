@@ -132,7 +132,8 @@ impl Inbox {
     /// holds the token. Only whoever owns the free slot may call this.
     #[inline]
     pub fn open(&self, owner: u32) -> u32 {
-        self.owner.store(owner, Ordering::Relaxed);
+        // Release: whoever sees it sees the end of the tenant before.
+        self.owner.store(owner, Ordering::Release);
         let generation = self.generation.load(Ordering::Relaxed);
         self.word.store(state(AWAKE), Ordering::Release);
         generation

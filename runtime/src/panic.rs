@@ -19,7 +19,7 @@ pub(crate) struct Place {
     pid: u64,
     file: String,
     line: u32,
-    backtrace: Option<String>,
+    backtrace: Option<Backtrace>,
 }
 
 /// The payload of an unwinding that ends the process with a reason, without a panic.
@@ -52,9 +52,9 @@ pub(crate) fn install_hook() {
     });
 }
 
-fn backtrace() -> Option<String> {
+fn backtrace() -> Option<Backtrace> {
     let backtrace = Backtrace::capture();
-    (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
+    (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace)
 }
 
 /// Runs user code. A panic in it becomes the reason that it stands for.

@@ -1,5 +1,6 @@
 //! Why a process ended.
 
+use std::backtrace::Backtrace;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -145,12 +146,31 @@ impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, PartialEq, Eq)]
+///
+/// Two are equal when message and place are.
 pub struct PanicInfo {
     pub(crate) message: String,
     pub(crate) file: Option<String>,
     pub(crate) line: Option<u32>,
-    pub(crate) backtrace: Option<String>,
+    pub(crate) backtrace: Option<Backtrace>,
+}
+
+impl PartialEq for PanicInfo {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.message, &self.file, self.line) == (&other.message, &other.file, other.line)
+    }
+}
+
+impl Eq for PanicInfo {}
+
+impl fmt::Debug for PanicInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PanicInfo")
+            .field("message", &self.message)
+            .field("file", &self.file)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PanicInfo {
@@ -169,9 +189,10 @@ impl PanicInfo {
         self.line
     }
 
-    /// The backtrace, if `RUST_BACKTRACE` asked for one.
-    pub fn backtrace(&self) -> Option<&str> {
-        self.backtrace.as_deref()
+    /// The backtrace, if `RUST_BACKTRACE` asked for one. Its symbols are looked up
+    /// when it is first printed.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        self.backtrace.as_ref()
     }
 }
 

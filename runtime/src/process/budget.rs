@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
@@ -58,18 +59,14 @@ pub(crate) fn keep_foreign(header: &super::cell::Header, cx: &mut Context<'_>) {
     if header.ending.get() {
         return;
     }
-    let waker = cx.waker().clone();
-    // Told apart first: dropping a waker may be anybody's code. Only the last one
-    // is compared, as all are taken at the start of each turn.
-    let spare = header.with_relations(|relations| {
-        let foreign = &mut relations.more().foreign;
-        if foreign.last().is_some_and(|known| known.will_wake(&waker)) {
-            return Some(waker);
-        }
-        foreign.push(waker);
-        None
-    });
-    drop(spare);
+    let waker = cx.waker();
+    let key = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
+    let known = header.with_relations(|it| it.more().foreign.contains_key(&key));
+    if !known {
+        // Cloned outside: that may be anybody's code.
+        let waker = waker.clone();
+        header.with_relations(|it| it.more().foreign.insert(key, waker));
+    }
     header.has_foreign.set(true);
 }
 

@@ -64,7 +64,7 @@ pub(super) fn exit(ending: Ending<'_>) {
         let more = relations.existing();
         more.map(|more| std::mem::take(&mut more.foreign))
     });
-    for waker in foreign.into_iter().flatten() {
+    for waker in foreign.into_iter().flatten().map(|(_, waker)| waker) {
         contain("the drop of a waker", || drop(waker));
     }
     drop(current);
@@ -162,7 +162,7 @@ fn report(header: &Header, pid: Pid, reason: &ExitReason, worker: &Worker) {
             parent = header.parent().map(tracing::field::display),
             spawned_at = %header.spawned_at,
             %reason,
-            backtrace,
+            backtrace = backtrace.map(tracing::field::display),
             "process crashed"
         );
     });

@@ -49,6 +49,9 @@ pub(crate) struct Relations {
     more: Option<Box<More>>,
 }
 
+/// Wakers by their data and vtable, which tell them apart as long as they are kept.
+pub(crate) type ForeignWakers = FxHashMap<(usize, usize), Waker>;
+
 /// What few processes have.
 #[derive(Default)]
 pub(crate) struct More {
@@ -57,7 +60,7 @@ pub(crate) struct More {
     monitors: FxHashMap<MonitorRef, Pid>,
     pub(crate) label: Option<Arc<str>>,
     /// Wakers of receives that were polled with a waker of their own.
-    pub(crate) foreign: Vec<Waker>,
+    pub(crate) foreign: ForeignWakers,
     /// Calls whose reply handle a panic dropped: told when the process ends.
     pub(crate) failed: Vec<Box<dyn Fail>>,
 }

@@ -175,9 +175,11 @@ impl SpawnOptions {
             // Somebody may have seen it: to them it was born and has died.
             owner::leave(&slot.inbox);
             let usable = slot.inbox.retire();
+            shared.names.release(pid);
             let mut left = slot.inbox.close();
             while let Some(envelope) = left.pop() {
-                answer_for_dead(envelope, pid);
+                let dead = Pid::local(index, envelope.generation());
+                answer_for_dead(envelope, dead);
             }
             if usable {
                 local.release_index(index);

@@ -40,6 +40,7 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     let pid = Pid::local(index, slot.inbox.generation());
     local.pid.set(pid.pack());
     local.budget.set(budget::TURN);
+    local.again.set(false);
 
     header.turns.set(header.turns.get().wrapping_add(1));
     let again = header.wants_turn.replace(false);
@@ -135,7 +136,7 @@ fn wake_foreign(local: &Local, header: &Header) {
             .map(|more| std::mem::take(&mut more.foreign))
     });
     let _current = local.current.enter(Some(header));
-    for waker in taken.into_iter().flatten() {
+    for waker in taken.into_iter().flatten().map(|(_, waker)| waker) {
         wake_caught(waker);
     }
 }
@@ -261,7 +262,6 @@ pub(super) fn answer_for_dead(envelope: Envelope, dead: Pid) {
 fn poll(local: &Local, header: &Header, process: ProcessPtr, pid: Pid) -> Option<ExitReason> {
     let waker = waker::waker_of(pid);
     let mut cx = Context::from_waker(&waker);
-    local.again.set(false);
     let current = local.current.enter(Some(header));
     // SAFETY: we hold the token, and a process is never polled within its own turn (C2).
     let polled = catch(|| unsafe { process.poll(&mut cx) });

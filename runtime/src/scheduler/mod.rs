@@ -13,6 +13,7 @@ mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -42,8 +43,10 @@ pub(crate) struct Shared {
     /// No births from outside any more.
     stopped: AtomicBool,
     halted: AtomicBool,
+    /// The workers that run, and the handles of all.
     threads: Mutex<usize>,
     thread_ended: Condvar,
+    handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What others may touch of one worker. On cache lines of its own.
@@ -117,6 +120,7 @@ impl Shared {
             halted: AtomicBool::new(false),
             threads: Mutex::new(0),
             thread_ended: Condvar::new(),
+            handles: Mutex::new(Vec::new()),
         });
         let mut runtimes = RUNTIMES.write();
         let runtimes = runtimes.get_or_insert_default();
@@ -132,10 +136,13 @@ impl Shared {
             let started = std::thread::Builder::new()
                 .name(format!("regrow-{index}"))
                 .spawn(move || worker.run());
-            if let Err(error) = started {
-                *self.threads.lock() -= 1;
-                self.halt(Duration::from_secs(1));
-                return Err(error);
+            match started {
+                Ok(handle) => self.handles.lock().push(handle),
+                Err(error) => {
+                    *self.threads.lock() -= 1;
+                    self.halt(Duration::from_secs(1));
+                    return Err(error);
+                }
             }
         }
         Ok(())
@@ -228,6 +235,10 @@ impl Shared {
     /// always give birth: they run only as long as somebody waits for them.
     pub(crate) fn admit(&self, local: &Local) -> bool {
         if let Some(worker) = self.worker_in(local) {
+            // Outside a turn nobody waits for us: a waker, or a drop, that spawns.
+            if !local.current.is_some() && self.is_stopped() {
+                return false;
+            }
             worker.counters().births.add(1);
             return true;
         }
@@ -290,6 +301,11 @@ impl Shared {
             {
                 return false;
             }
+        }
+        drop(threads);
+        for handle in self.handles.lock().drain(..) {
+            // A worker that panics aborts, so there is nothing to hear.
+            let _ = handle.join();
         }
         true
     }

@@ -32,7 +32,7 @@ pub(crate) struct Worker {
     turns: Cell<u32>,
     /// Next-process slots run in a row.
     streak: Cell<u32>,
-    /// Pushes since another worker was last called.
+    /// Pushes since the turn began, or since another worker was last called.
     pushed: Cell<u32>,
 }
 
@@ -97,13 +97,19 @@ impl Worker {
         }
         let _ends = Ends(self.shared.clone());
         local::with(|local| {
-            let worker = local.worker.get_or_init(|| self);
+            // Looked up afresh: what `get_or_init` returns comes from an exclusive
+            // borrow, which the shared ones of others would end.
+            drop(local.worker.set(self));
+            let Some(worker) = local.worker.get() else {
+                return;
+            };
             while let Some(index) = worker.next().or_else(|| worker.search()) {
                 // More than this one to run, and nobody was told: somebody else
                 // may take it. A lone process is not worth a wake-up.
                 if worker.pushed.get() > 0 && !worker.queue.is_empty() {
                     worker.call_for_help();
                 }
+                worker.pushed.set(0);
                 turn::run(local, worker, index);
             }
         });
@@ -121,7 +127,7 @@ impl Worker {
             }
         }
         if turns.is_multiple_of(INLET_TURNS)
-            && let Some(index) = self.shared.inlet.pop()
+            && let Some(index) = self.shared.inlet.steal_into(&self.queue)
         {
             return Some(index);
         }

@@ -270,15 +270,19 @@ impl Alarm {
     fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
         loop {
             let action = Action::Wake(waker.clone());
-            match scheduler::any_runtime(|shared| arm(shared, deadline, action)) {
-                Some(Ok(timer)) => {
-                    self.armed = Some((timer, deadline));
-                    return Poll::Pending;
-                }
-                // It ended just now: the next question finds another one.
-                Some(Err(action)) => drop(action),
-                // Without a runtime nothing would ever wake us.
-                None => return Poll::Ready(()),
+            let armed = scheduler::any_runtime(|shared| arm(shared, deadline, action));
+            if let Some(Ok(timer)) = armed {
+                self.armed = Some((timer, deadline));
+                return Poll::Pending;
+            }
+            // In a process: its runtime is over, and it has been killed already.
+            if crate::process::try_self_pid().is_some() {
+                return Poll::Pending;
+            }
+            // Without a runtime nothing would ever wake us. If there was one, it
+            // ended just now, and the next question finds another.
+            if armed.is_none() {
+                return Poll::Ready(());
             }
         }
     }
