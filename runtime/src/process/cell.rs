@@ -8,10 +8,13 @@
 //!   [`ProcessPtr::clear`], by the holder of the token, and never from within
 //!   itself (the runtime does not run a process inside its own turn).
 //! - C3: the header is read by shared reference on the thread that holds the
-//!   token; its fields are `Cell`s, so this needs no exclusiveness.
+//!   token; its fields are cells, so this needs no exclusiveness.
 //! - C4: the body never moves: it stays in its box until it is dropped in place.
+//! - C6: `queue` and `relations` are reached only through `with_queue` and
+//!   `with_relations`, each on the thread that holds the token (C3), and lent once
+//!   at a time: the flag is up as long as a reference exists.
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
@@ -28,8 +31,8 @@ use crate::reason::{ExitReason, IntoExitReason};
 
 /// The private state of a process.
 pub(crate) struct Header {
-    pub(crate) queue: Cell<SaveQueue>,
-    pub(crate) relations: Cell<Relations>,
+    queue: UnsafeCell<SaveQueue>,
+    relations: UnsafeCell<Relations>,
     /// Packed pid of the process that spawned this one; 0 is none.
     parent: u64,
     pub(crate) spawned_at: &'static Location<'static>,
@@ -41,6 +44,9 @@ pub(crate) struct Header {
     pub(crate) ending: Cell<bool>,
     /// Whether wakers wait in `relations` for the next turn.
     pub(crate) has_foreign: Cell<bool>,
+    /// Whether somebody is at work in `queue`, or in `relations` (C6).
+    queue_is_lent: Cell<bool>,
+    relations_are_lent: Cell<bool>,
     /// The body wants another turn, whatever its inbox says. True at birth.
     pub(crate) wants_turn: Cell<bool>,
 }
@@ -48,8 +54,8 @@ pub(crate) struct Header {
 impl Header {
     pub(crate) fn new(parent: Option<Pid>, spawned_at: &'static Location<'static>) -> Self {
         Header {
-            queue: Cell::default(),
-            relations: Cell::default(),
+            queue: UnsafeCell::default(),
+            relations: UnsafeCell::default(),
             parent: parent.map_or(0, Pid::pack),
             spawned_at,
             reductions: Cell::new(0),
@@ -57,6 +63,8 @@ impl Header {
             traps_exits: Cell::new(false),
             ending: Cell::new(false),
             has_foreign: Cell::new(false),
+            queue_is_lent: Cell::new(false),
+            relations_are_lent: Cell::new(false),
             wants_turn: Cell::new(true),
         }
     }
@@ -80,24 +88,33 @@ impl Header {
 
     /// Works on the links and monitors. `work` must not come back here: no user
     /// code may run in it.
+    #[inline]
     pub(crate) fn with_relations<T>(&self, work: impl FnOnce(&mut Relations) -> T) -> T {
-        let mut relations = self.relations.take();
-        let result = work(&mut relations);
-        self.relations.set(relations);
-        result
+        assert!(!self.relations_are_lent.replace(true), "lent already");
+        let _lent = Lent(&self.relations_are_lent);
+        // SAFETY: C6: the flag was down, so nobody else has a reference.
+        work(unsafe { &mut *self.relations.get() })
     }
 
-    /// Works on the mailbox. `work` may run user code (a predicate): while it
-    /// runs the mailbox looks empty, and it is put back even if `work` panics.
+    /// Works on the mailbox. `work` may run user code (a predicate), to which the
+    /// mailbox looks empty.
+    #[inline]
     pub(crate) fn with_queue<T>(&self, work: impl FnOnce(&mut SaveQueue) -> T) -> T {
-        struct PutBack<'a>(&'a Cell<SaveQueue>, SaveQueue);
-        impl Drop for PutBack<'_> {
-            fn drop(&mut self) {
-                self.0.set(std::mem::take(&mut self.1));
-            }
+        if self.queue_is_lent.replace(true) {
+            return work(&mut SaveQueue::new());
         }
-        let mut queue = PutBack(&self.queue, self.queue.take());
-        work(&mut queue.1)
+        let _lent = Lent(&self.queue_is_lent);
+        // SAFETY: C6: the flag was down, so nobody else has a reference.
+        work(unsafe { &mut *self.queue.get() })
+    }
+}
+
+/// Puts a flag down again, however the work ends.
+struct Lent<'a>(&'a Cell<bool>);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn exit(ending: Ending<'_>) {
     report(header, pid, &reason, worker);
     // SAFETY: we hold the token and are outside its poll (C2).
     contain("the drop of a process", || unsafe { process.clear() });
-    let mut queue = header.queue.take();
+    let mut queue = header.with_queue(std::mem::take);
     while let Some(message) = queue.pop() {
         contain("the drop of a message", || drop(message));
     }

@@ -5,6 +5,7 @@
 //! 3. Unless a signal was fatal, or nothing concerns the body, poll it.
 //! 4. Park, or queue again if something came meanwhile or the body asked.
 
+use std::mem::ManuallyDrop;
 use std::task::{Context, Poll};
 
 use regrow_mailbox::{Batch, Envelope, SaveQueue};
@@ -94,29 +95,31 @@ fn handle(
     woken: bool,
     again: bool,
 ) -> Signals {
-    let mut arrived = false;
-    let mut queue = header.queue.take();
-    queue.begin_turn();
-    while let Some(envelope) = batch.pop() {
-        if envelope.generation() != pid.generation() {
-            // Meant for an earlier tenant of the slot.
-            let dead = Pid::local(pid.index(), envelope.generation());
-            answer_for_dead(envelope, dead);
-            continue;
-        }
-        match accept(header, pid, envelope, &queue, woken || again || arrived) {
-            Accepted::Message(envelope) => {
-                queue.append(envelope);
-                arrived = true;
+    let arrived = header.with_queue(|queue| {
+        let mut arrived = false;
+        queue.begin_turn();
+        while let Some(envelope) = batch.pop() {
+            if envelope.generation() != pid.generation() {
+                // Meant for an earlier tenant of the slot.
+                let dead = Pid::local(pid.index(), envelope.generation());
+                answer_for_dead(envelope, dead);
+                continue;
             }
-            Accepted::Done => {}
-            Accepted::Fatal(reason) => {
-                header.queue.set(queue);
-                return Signals::Fatal(reason);
+            match accept(header, pid, envelope, queue, woken || again || arrived) {
+                Accepted::Message(envelope) => {
+                    queue.append(envelope);
+                    arrived = true;
+                }
+                Accepted::Done => {}
+                Accepted::Fatal(reason) => return Err(reason),
             }
         }
-    }
-    header.queue.set(queue);
+        Ok(arrived)
+    });
+    let arrived = match arrived {
+        Ok(arrived) => arrived,
+        Err(reason) => return Signals::Fatal(reason),
+    };
     if !arrived && !woken && !again {
         return Signals::Nothing;
     }
@@ -260,7 +263,8 @@ pub(super) fn answer_for_dead(envelope: Envelope, dead: Pid) {
 
 /// Polls the body. Returns the reason if it ended.
 fn poll(local: &Local, header: &Header, process: ProcessPtr, pid: Pid) -> Option<ExitReason> {
-    let waker = waker::waker_of(pid);
+    // Its drop would be a call of a function that does nothing.
+    let waker = ManuallyDrop::new(waker::waker_of(pid));
     let mut cx = Context::from_waker(&waker);
     let current = local.current.enter(Some(header));
     // SAFETY: we hold the token, and a process is never polled within its own turn (C2).

@@ -33,7 +33,7 @@ use crate::timer::Timers;
 /// What all workers of one runtime share.
 pub(crate) struct Shared {
     pub(crate) id: u32,
-    remotes: Box<[Remote]>,
+    remotes: Box<[Arc<Remote>]>,
     inlet: Inlet,
     idle: Idle,
     reactor: Arc<Reactor>,
@@ -105,7 +105,7 @@ impl Shared {
                     parker: Parker::new(),
                     counters: Counters::default(),
                 };
-                (queue, remote)
+                (queue, Arc::new(remote))
             })
             .unzip();
         let shared = Arc::new(Shared {
@@ -191,7 +191,8 @@ impl Shared {
 
     /// Processes that are queued to run.
     pub(crate) fn queued(&self) -> usize {
-        let of_worker = |remote: &Remote| remote.thief.len() + usize::from(!remote.next.is_empty());
+        let of_worker =
+            |remote: &Arc<Remote>| remote.thief.len() + usize::from(!remote.next.is_empty());
         self.remotes.iter().map(of_worker).sum::<usize>() + self.inlet.len()
     }
 

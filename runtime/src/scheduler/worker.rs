@@ -14,9 +14,9 @@ use crate::process::turn;
 /// Turns between two looks at the timers: a clock reading costs as much as half
 /// a turn of a very short process.
 const TIMER_TURNS: u32 = 32;
-/// Turns between two looks at the inlet, so that local work does not starve it.
-/// Prime, so that it does not beat with the others.
-const INLET_TURNS: u32 = 61;
+/// Turns between two looks at the inlet, so that local work does not starve it; a
+/// multiple of the former, as the next one, so that most turns ask only once.
+const INLET_TURNS: u32 = 64;
 /// Turns between two looks at sockets while there is other work: a system call.
 const IO_TURNS: u32 = 256;
 /// How often in a row the next-process slot may pass the queue by.
@@ -28,6 +28,7 @@ const PUSHES_PER_CALL: u32 = 16;
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
+    remote: Arc<Remote>,
     queue: RunQueue,
     turns: Cell<u32>,
     /// Next-process slots run in a row.
@@ -38,9 +39,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, index: usize, queue: RunQueue) -> Self {
+        let remote = shared.remotes[index].clone();
         Worker {
             shared,
             index,
+            remote,
             queue,
             turns: Cell::new(0),
             streak: Cell::new(0),
@@ -48,12 +51,8 @@ impl Worker {
         }
     }
 
-    fn remote(&self) -> &Remote {
-        &self.shared.remotes[self.index]
-    }
-
     pub(crate) fn counters(&self) -> &Counters {
-        &self.remote().counters
+        &self.remote.counters
     }
 
     /// Queues a process that was woken: as the next one if a process woke it,
@@ -61,7 +60,7 @@ impl Worker {
     pub(super) fn push(&self, index: u32, by_process: bool) {
         if !by_process {
             self.push_back(index);
-        } else if let Some(displaced) = self.remote().next.replace(index) {
+        } else if let Some(displaced) = self.remote.next.replace(index) {
             self.push_back(displaced);
         }
     }
@@ -120,19 +119,13 @@ impl Worker {
         let turns = self.turns.get().wrapping_add(1);
         self.turns.set(turns);
         self.counters().turns.add(1);
-        if turns.is_multiple_of(TIMER_TURNS) {
-            self.fire_timers();
-            if turns.is_multiple_of(IO_TURNS) {
-                self.look_at_io();
-            }
-        }
-        if turns.is_multiple_of(INLET_TURNS)
-            && let Some(index) = self.shared.inlet.steal_into(&self.queue)
+        if turns.is_multiple_of(TIMER_TURNS)
+            && let Some(index) = self.look_around(turns)
         {
             return Some(index);
         }
         let streak = self.streak.get();
-        if let Some(index) = self.remote().next.take() {
+        if let Some(index) = self.remote.next.take() {
             // The cap counts only when it lets somebody else through.
             if streak < STREAK_MAX || self.queue.is_empty() {
                 self.streak.set(streak + 1);
@@ -144,14 +137,27 @@ impl Worker {
         self.queue.pop()
     }
 
+    /// What a busy worker looks at now and then.
+    #[cold]
+    fn look_around(&self, turns: u32) -> Option<u32> {
+        self.fire_timers();
+        if turns.is_multiple_of(IO_TURNS) {
+            self.look_at_io();
+        }
+        if turns.is_multiple_of(INLET_TURNS) {
+            return self.shared.inlet.steal_into(&self.queue);
+        }
+        None
+    }
+
     /// Work from elsewhere. None when the runtime has been halted.
     fn search(&self) -> Option<u32> {
         self.shared.idle.search(self.index, self)
     }
 
     fn fire_timers(&self) {
-        if self.remote().timers.next().is_some() {
-            self.remote().timers.fire(clock::now());
+        if self.remote.timers.next().is_some() {
+            self.remote.timers.fire(clock::now());
         }
     }
 
@@ -178,7 +184,7 @@ impl Worker {
         let now = clock::now();
         let fired: usize = others().map(|other| other.timers.fire(now)).sum();
         (fired > 0)
-            .then(|| self.remote().next.take().or_else(|| self.queue.pop()))
+            .then(|| self.remote.next.take().or_else(|| self.queue.pop()))
             .flatten()
     }
 }
@@ -188,13 +194,13 @@ impl Workplace for Worker {
 
     fn look(&self) -> Option<u32> {
         self.fire_timers();
-        let own = self.remote().next.take().or_else(|| self.queue.pop());
+        let own = self.remote.next.take().or_else(|| self.queue.pop());
         own.or_else(|| self.shared.inlet.steal_into(&self.queue))
             .or_else(|| self.steal())
     }
 
     fn is_there_more(&self) -> bool {
-        let has_work = |remote: &Remote| !remote.thief.is_empty();
+        let has_work = |remote: &Arc<Remote>| !remote.thief.is_empty();
         !self.shared.inlet.is_empty() || self.shared.remotes.iter().any(has_work)
     }
 
@@ -204,9 +210,9 @@ impl Workplace for Worker {
 
     fn park(&self) {
         self.counters().parks.add(1);
-        let timeout = self.remote().timers.next().map(clock::until);
+        let timeout = self.remote.timers.next().map(clock::until);
         let bed = ReactorBed(&self.shared.reactor);
-        self.remote().parker.park(&bed, timeout);
+        self.remote.parker.park(&bed, timeout);
     }
 
     fn unpark(&self, worker: usize) {
