@@ -5,10 +5,6 @@
 
 use std::time::Duration;
 
-/// From here on a deadline may be a few milliseconds late, for a clock that costs
-/// a fifth to read.
-const LONG: Duration = Duration::from_secs(1);
-
 const NANOS_PER_TICK: u64 = 1_000_000;
 
 /// The present tick.
@@ -19,16 +15,6 @@ pub(crate) fn now() -> u64 {
 /// The first tick that is at least `after` from now.
 pub(crate) fn deadline(after: Duration) -> u64 {
     tick_after(source::now(), after)
-}
-
-/// As [`deadline`], and up to a few milliseconds later if `after` is long: for
-/// timeouts, most of which never fire.
-pub(crate) fn lax_deadline(after: Duration) -> u64 {
-    if after >= LONG {
-        tick_after(source::at_least_now(), after)
-    } else {
-        deadline(after)
-    }
 }
 
 /// How long until a tick; zero if it is past.
@@ -51,24 +37,13 @@ fn tick_after(now: u64, after: Duration) -> u64 {
 
 #[cfg(target_os = "linux")]
 mod source {
-    use std::sync::LazyLock;
+    use rustix::time::{ClockId, clock_gettime};
 
-    use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
-
-    /// How far the coarse clock may lag behind.
-    static LAG: LazyLock<u64> = LazyLock::new(|| nanos(clock_getres(ClockId::MonotonicCoarse)));
-
-    fn nanos(time: Timespec) -> u64 {
-        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-    }
-
+    // Not the coarse clock, which is cheaper: where a hypervisor delays its tick it
+    // lags by more than it admits, and deadlines would be early.
     pub(super) fn now() -> u64 {
-        nanos(clock_gettime(ClockId::Monotonic))
-    }
-
-    /// A time not before now, and not far after it.
-    pub(super) fn at_least_now() -> u64 {
-        nanos(clock_gettime(ClockId::MonotonicCoarse)) + *LAG
+        let now = clock_gettime(ClockId::Monotonic);
+        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
     }
 }
 
@@ -82,10 +57,6 @@ mod source {
     pub(super) fn now() -> u64 {
         START.elapsed().as_nanos() as u64
     }
-
-    pub(super) fn at_least_now() -> u64 {
-        now()
-    }
 }
 
 #[cfg(test)]
@@ -97,9 +68,7 @@ mod tests {
         for after in [0, 1, 999, 1_000, 5_000, 60_000].map(Duration::from_millis) {
             for _ in 0..1_000 {
                 let before = Duration::from_nanos(source::now());
-                for tick in [deadline(after), lax_deadline(after)] {
-                    assert!(Duration::from_millis(tick) >= before + after);
-                }
+                assert!(Duration::from_millis(deadline(after)) >= before + after);
             }
         }
     }
@@ -107,6 +76,5 @@ mod tests {
     #[test]
     fn a_deadline_for_ever_is_far_away_and_no_overflow() {
         assert_eq!(deadline(Duration::MAX), u64::MAX);
-        assert_eq!(lax_deadline(Duration::MAX), u64::MAX);
     }
 }

@@ -9,11 +9,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::line::Line;
 use super::reactor;
 use crate::reactor::Source;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
 
 /// A socket that accepts TCP connections.
 ///
@@ -54,6 +57,10 @@ impl TcpListener {
     pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<TcpListener> {
         let reactor = reactor()?;
         let listener = std::net::TcpListener::bind(addresses)?;
+        // Again, with more room than the standard library gives: where a crowd
+        // overflows it, each of the rest waits a second for its next try. The
+        // system cuts this down to its own limit.
+        SockRef::from(&listener).listen(BACKLOG)?;
         listener.set_nonblocking(true)?;
         Ok(TcpListener {
             source: Source::new(reactor, listener)?,

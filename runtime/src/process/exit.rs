@@ -33,6 +33,8 @@ pub(super) struct Ending<'a> {
     pub(super) process: ProcessPtr,
     pub(super) pid: Pid,
     pub(super) reason: ExitReason,
+    /// Whether the body ended by itself, and not by a signal.
+    pub(super) by_itself: bool,
     /// Signals that came behind the fatal one.
     pub(super) rest: Batch,
 }
@@ -45,6 +47,7 @@ pub(super) fn exit(ending: Ending<'_>) {
         process,
         pid,
         reason,
+        by_itself,
         mut rest,
     } = ending;
     // SAFETY: the token is ours to the end, and the process is freed last (C1).
@@ -53,7 +56,9 @@ pub(super) fn exit(ending: Ending<'_>) {
 
     header.ending.set(true);
     let current = local.current.enter(Some(header));
-    report(header, pid, &reason, worker);
+    if by_itself {
+        report(header, pid, &reason, worker);
+    }
     // SAFETY: we hold the token and are outside its poll (C2).
     contain("the drop of a process", || unsafe { process.clear() });
     let mut queue = header.with_queue(std::mem::take);
@@ -141,7 +146,9 @@ fn tell_watcher(dead: Pid, reference: MonitorRef, watcher: Pid, reason: &ExitRea
     let _ = push_new(watcher, signal::DOWN, down);
 }
 
-/// The crash report of a process that ended with a panic or an error.
+/// The crash report of a process that ended with a panic or an error of its own:
+/// who dies with it by a link has nothing to add (OTP: plain processes report
+/// their own errors only).
 fn report(header: &Header, pid: Pid, reason: &ExitReason, worker: &Worker) {
     if !matches!(reason, ExitReason::Panic(_) | ExitReason::Error(_)) {
         return;

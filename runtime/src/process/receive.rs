@@ -127,7 +127,8 @@ pub fn try_receive_matching<M: Send + 'static>(mut wanted: impl FnMut(&M) -> boo
 #[derive(Debug, Default)]
 struct Place {
     cursor: Cursor,
-    /// The slot of the process whose mailbox that is; 0 before the first poll.
+    /// The process whose mailbox that is, index and generation folded into what
+    /// room there is; different for the tenants of one slot. 0 before the first poll.
     process: u32,
     refused: Refused,
 }
@@ -143,7 +144,8 @@ fn poll_queue(
         let Some(header) = local.current.get() else {
             panic!("`receive` must be awaited inside a regrow process");
         };
-        let process = local.pid.get() as u32;
+        let pid = local.pid.get();
+        let process = pid as u32 ^ ((pid >> 32) as u32).rotate_left(16);
         if place.process != process {
             // Moved to another process: its mailbox is new to us.
             place.cursor = Cursor::default();

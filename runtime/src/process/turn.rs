@@ -49,10 +49,10 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     let signals = handle(local, header, pid, &mut batch, taken.woken, again);
     let fatal = match signals {
         Signals::Nothing => None,
-        Signals::Poll => poll(local, header, process, pid),
-        Signals::Fatal(reason) => Some(reason),
+        Signals::Poll => poll(local, header, process, pid).map(|reason| (reason, true)),
+        Signals::Fatal(reason) => Some((reason, false)),
     };
-    if let Some(reason) = fatal {
+    if let Some((reason, by_itself)) = fatal {
         exit::exit(Ending {
             local,
             worker,
@@ -60,6 +60,7 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
             process,
             pid,
             reason,
+            by_itself,
             rest: batch,
         });
         return;

@@ -248,7 +248,7 @@ impl Alarm {
     /// Ready once the time, counted from the first poll, is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some((timer, deadline)) = self.armed else {
-            return self.arm(clock::lax_deadline(self.after), cx.waker());
+            return self.arm(clock::deadline(self.after), cx.waker());
         };
         let waiting = timer.with_wheel(|wheel| {
             let (_, action) = wheel.get(timer.key)?;
