@@ -1,0 +1,244 @@
+//! Looking at processes: the question is a signal like any other.
+
+mod common;
+
+use std::collections::HashSet;
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use common::run;
+use regrow_runtime::{
+    Down, ExitReason, Handle, Pid, Runtime, SpawnOptions, Status, exit, is_alive, link, monitor,
+    process_info, processes, receive, register, reply_channel, self_pid, send, set_label, spawn,
+    spawn_link, spawn_monitor, trap_exit, yield_now,
+};
+
+#[test]
+fn the_answer_shows_all_that_the_asker_did_before() {
+    run(2, async {
+        for _ in 0..300 {
+            let other = spawn(pending::<()>());
+            for number in 0..5_u32 {
+                send(other, number);
+            }
+            link(other);
+            monitor(other);
+            register("other", other).unwrap();
+            let info = process_info(other).await.unwrap();
+            assert_eq!(info.message_queue_len, 5);
+            assert_eq!(info.links, [self_pid()]);
+            assert_eq!(info.monitored_by, [self_pid()]);
+            assert_eq!(info.name.as_deref(), Some("other"));
+            regrow_runtime::unlink(other);
+            exit(other, ExitReason::Kill);
+            assert!(process_info(other).await.is_none());
+            receive::<Down>().await;
+        }
+    });
+}
+
+#[test]
+fn a_process_sees_its_own_messages_and_itself_running() {
+    run(2, async {
+        let me = self_pid();
+        for number in 0..7_u32 {
+            send(me, number);
+        }
+        let info = process_info(me).await.unwrap();
+        assert_eq!((info.pid, info.message_queue_len), (me, 7));
+        assert_eq!(info.status, Status::Running);
+        receive::<u32>().matching(|n: &u32| *n == 3).await;
+        assert_eq!(process_info(me).await.unwrap().message_queue_len, 6);
+        trap_exit(true);
+        set_label("the first");
+        set_label(String::from("the second"));
+        let info = process_info(me).await.unwrap();
+        assert!(info.trap_exit);
+        assert_eq!(info.label.as_deref(), Some("the second"));
+    });
+}
+
+#[test]
+fn one_that_waits_is_waiting_although_it_answers() {
+    run(1, async {
+        let other = spawn(async {
+            loop {
+                receive::<u8>().await;
+            }
+        });
+        // Born, and not run yet.
+        assert_eq!(process_info(other).await.unwrap().status, Status::Runnable);
+        for _ in 0..100 {
+            assert_eq!(process_info(other).await.unwrap().status, Status::Waiting);
+        }
+        send(other, 1_u8);
+        assert_eq!(process_info(other).await.unwrap().status, Status::Runnable);
+        let yields = spawn(async {
+            loop {
+                yield_now().await;
+            }
+        });
+        yield_now().await;
+        assert_eq!(process_info(yields).await.unwrap().status, Status::Runnable);
+    });
+}
+
+#[test]
+fn asking_a_process_does_not_poll_its_body() {
+    run(1, async {
+        let polls = Arc::new(Mutex::new(0));
+        let count = polls.clone();
+        let other = spawn(poll_fn(move |_| {
+            *count.lock().unwrap() += 1;
+            Poll::<()>::Pending
+        }));
+        yield_now().await;
+        for _ in 0..10 {
+            assert!(is_alive(other).await);
+        }
+        assert_eq!(*polls.lock().unwrap(), 1);
+    });
+}
+
+#[test]
+fn the_dead_answer_nothing() {
+    run(2, async {
+        let (dead, _) = spawn_monitor(async {});
+        receive::<Down>().await;
+        assert!(process_info(dead).await.is_none());
+        assert!(!is_alive(dead).await);
+        assert!(!processes().contains(&dead));
+    });
+}
+
+#[test]
+fn reductions_grow_with_what_a_process_does() {
+    run(1, async {
+        let before = process_info(self_pid()).await.unwrap().reductions;
+        for number in 0..100_u32 {
+            send(self_pid(), number);
+            receive::<u32>().await;
+        }
+        let after = process_info(self_pid()).await.unwrap().reductions;
+        assert!(after >= before + 200, "{before} {after}");
+    });
+}
+
+#[test]
+fn anybody_may_ask_also_a_thread_and_a_process_of_another_runtime() {
+    let (here, there) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let pid = here.spawn(pending::<()>());
+    assert!(futures_lite::future::block_on(is_alive(pid)));
+    assert!(there.block_on(is_alive(pid)));
+    exit(pid, ExitReason::Kill);
+    assert!(!futures_lite::future::block_on(is_alive(pid)));
+    assert!(!there.block_on(is_alive(pid)));
+}
+
+#[test]
+fn the_list_has_each_live_process_once_and_no_dead_one() {
+    run(3, async {
+        let me = self_pid();
+        let stays: Vec<Pid> = (0..200).map(|_| spawn(pending::<()>())).collect();
+        for _ in 0..200 {
+            let dead = spawn(pending::<()>());
+            exit(dead, ExitReason::Kill);
+            assert!(!is_alive(dead).await);
+            // Others come and go meanwhile.
+            spawn(async { drop(spawn_link(async {}).to_string()) });
+            let listed = processes();
+            let set: HashSet<Pid> = listed.iter().copied().collect();
+            assert_eq!(set.len(), listed.len(), "none is listed twice");
+            assert!(set.contains(&me) && stays.iter().all(|pid| set.contains(pid)));
+            assert!(!set.contains(&dead));
+        }
+    });
+}
+
+/// Lists the processes when it is woken.
+struct Lists {
+    handle: Handle,
+    lists: Mutex<Vec<Vec<Pid>>>,
+}
+
+impl Wake for Lists {
+    fn wake(self: Arc<Self>) {
+        let list = self.handle.processes();
+        self.lists.lock().unwrap().push(list);
+    }
+}
+
+#[test]
+fn one_in_the_middle_of_its_end_is_not_listed_under_any_pid() {
+    run(1, async {
+        let (reply_to, mut reply) = reply_channel::<()>();
+        let lists = Arc::new(Lists {
+            handle: Handle::current(),
+            lists: Mutex::default(),
+        });
+        let waker = Waker::from(lists.clone());
+        poll_fn(|_| {
+            let mut cx = Context::from_waker(&waker);
+            assert!(Pin::new(&mut reply).poll(&mut cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        spawn_monitor(async move {
+            let _held = reply_to;
+            panic!("told to the caller past the point of death")
+        });
+        receive::<Down>().await;
+        assert_eq!(*lists.lists.lock().unwrap(), [[self_pid()]]);
+    });
+}
+
+#[test]
+fn no_pid_is_listed_before_its_birth() {
+    let runtime = Runtime::builder().workers(2).build().unwrap();
+    let handle = runtime.handle();
+    runtime.block_on(async move {
+        register("taken", self_pid()).unwrap();
+        for _ in 0..4 {
+            spawn(async {
+                loop {
+                    let (_, reference) = spawn_monitor(async {});
+                    let refused = SpawnOptions::new().name("taken").spawn(async {});
+                    assert!(refused.is_err());
+                    let mine = move |down: &Down| down.reference == reference;
+                    receive::<Down>().matching(mine).await;
+                }
+            });
+        }
+        for _ in 0..500 {
+            let earlier: HashSet<Pid> = handle.processes().into_iter().collect();
+            for _ in 0..20 {
+                let (newborn, _) = spawn_monitor(async {});
+                assert!(!earlier.contains(&newborn), "{newborn} was listed before");
+            }
+            for _ in 0..20 {
+                receive::<Down>().await;
+            }
+        }
+    });
+}
+
+#[test]
+fn the_counters_of_the_runtime_add_up_when_it_is_quiet() {
+    let runtime = Runtime::builder().workers(2).build().unwrap();
+    runtime.block_on(async {
+        let children: Vec<_> = (0..50).map(|_| spawn_monitor(async {})).collect();
+        for _ in children {
+            receive::<Down>().await;
+        }
+    });
+    let handle = runtime.handle();
+    // The process of `block_on` answers before it is quite gone.
+    while handle.stats().processes > 0 {
+        std::thread::yield_now();
+    }
+    let stats = handle.stats();
+    assert_eq!((stats.spawned, stats.queued, stats.timers), (51, 0, 0));
+    assert!(stats.turns >= 51);
+}
