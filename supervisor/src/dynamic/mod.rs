@@ -1,0 +1,97 @@
+//! The dynamic supervisor: any number of children started on demand, known by their pids.
+
+mod process;
+mod reference;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{GenServer, StartError};
+
+pub use reference::DynamicSupervisorRef;
+
+/// Elixir's defaults: three restarts in five seconds.
+const INTENSITY_DEFAULT: u32 = 3;
+const PERIOD_DEFAULT: Duration = Duration::from_secs(5);
+
+/// A supervisor for children that come and go, about to be started.
+///
+/// It starts with none; each [`start_child`](DynamicSupervisorRef::start_child) brings its own
+/// spec. Children are known by pid, the ids need not differ. A child that ends is handled by its
+/// [`Restart`](crate::Restart) type, always alone; one that is not started again is forgotten.
+/// When the supervisor ends, all children are stopped at the same time.
+///
+/// The rules are those of Elixir's `DynamicSupervisor`: 3 restarts in 5 seconds unless set
+/// otherwise.
+///
+/// ```
+/// use regrow_runtime::{ExitReason, Runtime, sleep, spawn_link};
+/// use regrow_supervisor::{ChildSpec, DynamicSupervisor, Restart};
+/// use std::time::Duration;
+///
+/// let runtime = Runtime::new().unwrap();
+/// runtime.block_on(async {
+///     let rooms = DynamicSupervisor::new().name("rooms").start_link().await.unwrap();
+///     let room = ChildSpec::new("room", || async {
+///         Ok::<_, ExitReason>(spawn_link(sleep(Duration::from_secs(3600))))
+///     })
+///     .restart(Restart::Temporary);
+///     let lobby = rooms.start_child(room.clone()).await.unwrap();
+///     rooms.start_child(room).await.unwrap();
+///     rooms.terminate_child(lobby).await.unwrap();
+///     assert_eq!(rooms.count_children().await.unwrap().active, 1);
+/// });
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is started before `start_link`"]
+pub struct DynamicSupervisor {
+    name: Option<Arc<str>>,
+    intensity: Option<(u32, Duration)>,
+    max_children: Option<usize>,
+}
+
+impl DynamicSupervisor {
+    /// A dynamic supervisor with Elixir's defaults.
+    pub fn new() -> Self {
+        DynamicSupervisor::default()
+    }
+
+    /// Registers the supervisor under this name.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Allows `restarts` restarts within `period`; see
+    /// [`Supervisor::intensity`](crate::Supervisor::intensity).
+    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
+        self.intensity = Some((restarts, period));
+        self
+    }
+
+    /// Allows at most this many children at a time, those being restarted included. Without
+    /// limit by default; zero is legal.
+    pub fn max_children(mut self, max: usize) -> Self {
+        self.max_children = Some(max);
+        self
+    }
+
+    /// Starts the supervisor, linked to the calling process.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Exit`] with a [`SpecError`](crate::SpecError) if the period is zero,
+    /// [`StartError::AlreadyStarted`] if the name is taken.
+    ///
+    /// # Panics
+    ///
+    /// Outside a process.
+    pub async fn start_link(self) -> Result<DynamicSupervisorRef, StartError> {
+        let name = self.name.clone();
+        let mut start = process::Process::start_link(self);
+        if let Some(name) = name {
+            start = start.name(name);
+        }
+        start.await.map(DynamicSupervisorRef::new)
+    }
+}

@@ -1,0 +1,69 @@
+use super::*;
+use proptest::prelude::*;
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[test]
+fn intensity_zero_gives_up_at_the_first_crash() {
+    let mut intensity = Intensity::new(0, seconds(5));
+    assert_eq!(intensity.attempt(Instant::now()), Verdict::GiveUp);
+}
+
+#[test]
+fn intensity_n_allows_n_restarts_and_the_next_gives_up() {
+    let now = Instant::now();
+    let mut intensity = Intensity::new(2, seconds(5));
+    assert_eq!(intensity.attempt(now), Verdict::Restart { left: 1 });
+    assert_eq!(intensity.attempt(now), Verdict::Restart { left: 0 });
+    assert_eq!(intensity.attempt(now), Verdict::GiveUp);
+}
+
+#[test]
+fn an_attempt_exactly_one_period_old_still_counts() {
+    let start = Instant::now();
+    let mut intensity = Intensity::new(1, seconds(5));
+    assert_eq!(intensity.attempt(start), Verdict::Restart { left: 0 });
+    assert_eq!(intensity.attempt(start + seconds(5)), Verdict::GiveUp);
+}
+
+#[test]
+fn the_window_slides() {
+    let start = Instant::now();
+    let mut intensity = Intensity::new(1, seconds(1));
+    for crash in 0..4 {
+        let now = start + Duration::from_millis(2100) * crash;
+        assert_eq!(intensity.attempt(now), Verdict::Restart { left: 0 });
+    }
+}
+
+proptest! {
+    /// The model keeps every attempt there ever was and counts those inside the window.
+    #[test]
+    fn agrees_with_a_count_over_all_attempts(
+        max in 0u32..6,
+        period in 1u64..20,
+        gaps in prop::collection::vec(0u64..12, 1..60),
+    ) {
+        let start = Instant::now();
+        let mut intensity = Intensity::new(max, seconds(period));
+        let mut all: Vec<u64> = Vec::new();
+        let mut now = 0;
+        for gap in gaps {
+            now += gap;
+            all.push(now);
+            let inside = all.iter().filter(|&&at| at + period >= now).count() as u32;
+            let expected = if inside <= max {
+                Verdict::Restart { left: max - inside }
+            } else {
+                Verdict::GiveUp
+            };
+            prop_assert_eq!(intensity.attempt(start + seconds(now)), expected);
+            if expected == Verdict::GiveUp {
+                break;
+            }
+            prop_assert!(intensity.attempts.len() <= max as usize + 1);
+        }
+    }
+}

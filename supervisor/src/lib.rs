@@ -1,0 +1,114 @@
+//! OTP's behaviours on regrow processes.
+//!
+//! A [`GenServer`] is a process that keeps a state and handles one typed message after the
+//! other. A [`Supervisor`] starts such processes, its *children*, from [`ChildSpec`]s, sees them
+//! end, and starts them again by rules that are data: a [`Strategy`], a [`Restart`] type per
+//! child, an intensity beyond which it gives up and lets *its* supervisor start over. A
+//! [`DynamicSupervisor`] does this for any number of children that come and go, and an
+//! [`Application`] is the top of the tree: it runs a whole program and ends it in order.
+//!
+//! So a program need not foresee every failure: what breaks is started afresh from a state that
+//! is known to be good, by someone who watches it.
+//!
+//! ```
+//! use regrow_runtime::{ExitReason, ReplyTo, Runtime, sleep};
+//! use regrow_supervisor::{ChildSpec, Context, GenServer, Name, Next, Strategy, Supervisor};
+//! use std::time::Duration;
+//!
+//! struct Divider { done: u32 }
+//!
+//! enum Request {
+//!     Divide(u32, u32, ReplyTo<u32>),
+//!     Done(ReplyTo<u32>),
+//! }
+//!
+//! impl GenServer for Divider {
+//!     type Args = ();
+//!     type Message = Request;
+//!
+//!     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+//!         Ok(Divider { done: 0 })
+//!     }
+//!
+//!     async fn handle(&mut self, request: Request, _: &mut Context<Self>) -> Next {
+//!         match request {
+//!             Request::Divide(a, b, reply) => {
+//!                 reply.send(a / b); // panics if `b` is zero
+//!                 self.done += 1;
+//!             }
+//!             Request::Done(reply) => reply.send(self.done),
+//!         }
+//!         Next::Continue
+//!     }
+//! }
+//!
+//! const DIVIDER: Name<Request> = Name::new("divider");
+//!
+//! let runtime = Runtime::new().unwrap();
+//! runtime.block_on(async {
+//!     let supervisor = Supervisor::new(Strategy::OneForOne)
+//!         .child(ChildSpec::new("divider", || Divider::start_link(()).name(DIVIDER)))
+//!         .start_link()
+//!         .await
+//!         .unwrap();
+//!     let divider = DIVIDER.server_ref(); // by name: it survives a restart
+//!
+//!     assert_eq!(divider.call(|reply| Request::Divide(6, 2, reply)).await, Ok(3));
+//!     assert_eq!(divider.call(Request::Done).await, Ok(1));
+//!
+//!     // The server crashes; its caller is told why.
+//!     let crash = divider.call(|reply| Request::Divide(6, 0, reply)).await;
+//!     assert!(crash.unwrap_err().to_string().contains("divide by zero"));
+//!
+//!     // For a moment nobody has the name; then it is back, with a fresh state.
+//!     let done = loop {
+//!         match divider.call(Request::Done).await {
+//!             Ok(done) => break done,
+//!             Err(_) => sleep(Duration::from_millis(1)).await,
+//!         }
+//!     };
+//!     assert_eq!(done, 0);
+//!     assert_eq!(supervisor.count_children().await.unwrap().active, 1);
+//! });
+//! ```
+//!
+//! Everything here is built from the public primitives of
+//! [`regrow_runtime`]: a user could have written it.
+//!
+//! # Reports
+//!
+//! Supervisors report as `tracing` events with target `regrow::supervisor` and a field `report`:
+//! `child_terminated`, `start_error`, `shutdown_error`, `shutdown` (errors) and `progress`
+//! (info; debug for a start on request), and `stopped` (debug) for a child that has shut down
+//! as it was told to. Their fields: `supervisor` (name or pid), `id`, `pid`,
+//! `reason`, `restart`, `shutdown`, `child_type`, `significant`, and `restarts_left` with
+//! everything that counts for the intensity. A server that ends abnormally is one error event
+//! with target `regrow::gen_server` and the fields `server`, `pid`, `reason`.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod application;
+mod call;
+mod child;
+mod dynamic;
+mod gen_server;
+mod intensity;
+mod report;
+mod server_ref;
+mod supervisor;
+mod tree;
+
+pub use application::Application;
+pub use call::{Call, CallError};
+pub use child::{
+    Child, ChildInfo, ChildSpec, ChildState, ChildType, Counts, Restart, Shutdown, SpecError,
+};
+pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
+pub use gen_server::{Context, GenServer, Info, Next, Start, StartError};
+pub use server_ref::{Name, ServerRef, StopError};
+pub use supervisor::{
+    AutoShutdown, DeleteChildError, FailedToStartChild, GetChildSpecError, RestartChildError,
+    StartChildError, Strategy, Supervisor, SupervisorRef, TerminateChildError,
+};
+pub use tree::{NodeKind, Tree, print_tree};

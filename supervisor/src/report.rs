@@ -1,0 +1,128 @@
+//! What supervisors report, as `tracing` events with stable field names.
+//!
+//! Target `regrow::supervisor`; the field `report` tells them apart. Fields: `supervisor` (name
+//! or pid), `id`, `pid`, `reason`, `restart`, `shutdown`, `child_type`, `significant`, and with
+//! everything that has to do with a restart `restarts_left`, what remains of the intensity.
+
+use std::fmt;
+use std::sync::Arc;
+
+use regrow_runtime::{ExitReason, Pid, self_pid};
+use tracing::field::display;
+
+use crate::ChildSpec;
+use crate::child::is_expected;
+
+const TARGET: &str = "regrow::supervisor";
+
+/// Who reports: a supervisor, in its own process.
+#[derive(Clone, Debug)]
+pub(crate) struct Reporter {
+    name: Option<Arc<str>>,
+}
+
+/// What brought a start about, which decides how loud its progress report is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Started {
+    /// The supervisor's own start.
+    WithSupervisor,
+    /// A restart, with what is left of the intensity.
+    Again { left: u32 },
+    /// Someone's `start_child` or `restart_child`.
+    OnRequest,
+}
+
+macro_rules! report {
+    ($level:ident, $report:literal, $by:expr, $spec:expr, { $($fields:tt)* }, $text:literal) => {
+        tracing::$level!(
+            target: TARGET,
+            report = $report,
+            supervisor = %$by,
+            id = %$spec.id,
+            restart = %$spec.restart,
+            shutdown = %$spec.shutdown,
+            child_type = %$spec.child_type,
+            significant = $spec.significant,
+            $($fields)*
+            $text
+        )
+    };
+}
+
+impl Reporter {
+    pub(crate) fn new(name: Option<Arc<str>>) -> Self {
+        Reporter { name }
+    }
+
+    /// A child has ended by itself; `left` if it is to be restarted.
+    pub(crate) fn child_terminated(
+        &self,
+        spec: &ChildSpec,
+        pid: Pid,
+        reason: &ExitReason,
+        left: Option<u32>,
+    ) {
+        report!(error, "child_terminated", self, spec,
+            { pid = %pid, reason = %reason, restarts_left = left, }, "child terminated");
+    }
+
+    /// A start has failed; `left` if it was a restart.
+    pub(crate) fn start_error(&self, spec: &ChildSpec, reason: &ExitReason, left: Option<u32>) {
+        report!(error, "start_error", self, spec,
+            { reason = %reason, restarts_left = left, }, "child did not start");
+    }
+
+    /// A child told to stop has ended, as it should have or otherwise.
+    pub(crate) fn stopped(&self, spec: &ChildSpec, pid: Pid, reason: &ExitReason) {
+        if is_expected(spec.restart, spec.shutdown, reason) {
+            report!(debug, "stopped", self, spec,
+                { pid = %pid, reason = %reason, }, "child stopped");
+        } else {
+            report!(error, "shutdown_error", self, spec,
+                { pid = %pid, reason = %reason, }, "child did not shut down as expected");
+        }
+    }
+
+    /// The intensity is spent: the supervisor ends.
+    pub(crate) fn shutdown(&self, spec: &ChildSpec) {
+        report!(error, "shutdown", self, spec,
+            { reason = "reached maximum restart intensity", restarts_left = 0u32, },
+            "supervisor gives up");
+    }
+
+    /// A child has started.
+    pub(crate) fn progress(&self, spec: &ChildSpec, pid: Option<Pid>, started: Started) {
+        let pid = pid.map(display);
+        match started {
+            Started::WithSupervisor => {
+                report!(info, "progress", self, spec, { pid, }, "child started");
+            }
+            Started::Again { left } => {
+                report!(info, "progress", self, spec,
+                    { pid, restarts_left = left, }, "child restarted");
+            }
+            Started::OnRequest => {
+                report!(debug, "progress", self, spec, { pid, }, "child started");
+            }
+        }
+    }
+
+    /// Something came that no supervisor expects.
+    pub(crate) fn unexpected(&self, what: &dyn fmt::Debug) {
+        tracing::warn!(
+            target: TARGET,
+            report = "unexpected_message",
+            supervisor = %self,
+            message = ?what,
+        );
+    }
+}
+
+impl fmt::Display for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => self_pid().fmt(f),
+        }
+    }
+}

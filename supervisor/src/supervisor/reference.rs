@@ -1,0 +1,167 @@
+//! Talking to a running static supervisor.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regrow_runtime::{ExitReason, Pid, ReplyTo};
+
+use super::error::{
+    DeleteChildError, GetChildSpecError, RestartChildError, StartChildError, TerminateChildError,
+};
+use crate::{CallError, Child, ChildInfo, ChildSpec, Counts, Name, ServerRef, StopError};
+
+/// What a static supervisor can be asked.
+pub(crate) enum Request {
+    StartChild(ChildSpec, ReplyTo<Result<Pid, StartChildError>>),
+    TerminateChild(Arc<str>, ReplyTo<Result<(), TerminateChildError>>),
+    RestartChild(Arc<str>, ReplyTo<Result<Pid, RestartChildError>>),
+    DeleteChild(Arc<str>, ReplyTo<Result<(), DeleteChildError>>),
+    GetChildSpec(Arc<str>, ReplyTo<Result<ChildSpec, GetChildSpecError>>),
+    WhichChildren(ReplyTo<Vec<ChildInfo>>),
+    CountChildren(ReplyTo<Counts>),
+    /// From the supervisor to itself: try again to restart the child with this key.
+    Retry(u64),
+}
+
+/// A reference to a running static supervisor, by pid or by name. Cheap to clone.
+///
+/// All requests wait without limit: the supervisor may be busy starting or stopping a child.
+/// They fail with a [`CallError`] only if it is gone, or ends meanwhile. A request to a
+/// *dynamic* supervisor, or to any other process, is not understood there:
+/// [`CallError::NoReply`].
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SupervisorRef {
+    server: ServerRef<Request>,
+}
+
+impl SupervisorRef {
+    pub(crate) fn new(server: ServerRef<Request>) -> Self {
+        SupervisorRef { server }
+    }
+
+    /// The supervisor running as this process.
+    pub fn from_pid(pid: Pid) -> Self {
+        SupervisorRef::new(ServerRef::from_pid(pid))
+    }
+
+    /// The supervisor that has this name when it is asked.
+    pub fn named(name: impl Into<String>) -> Self {
+        SupervisorRef::new(Name::from_string(name.into()).into())
+    }
+
+    /// Its process; for a reference by name, whoever has the name now.
+    ///
+    /// # Panics
+    ///
+    /// For a name, outside a process; so do all the requests.
+    pub fn pid(&self) -> Option<Pid> {
+        self.server.pid()
+    }
+
+    /// Adds a child as the youngest and starts it.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartChildError`].
+    pub async fn start_child(&self, spec: ChildSpec) -> Result<Pid, StartChildError> {
+        let request = |reply| Request::StartChild(spec, reply);
+        let answer = self.server.call(request).no_timeout().await;
+        answer.map_err(StartChildError::Call)?
+    }
+
+    /// Stops a child, or ends the attempts to restart it. Its spec is kept, unless it is
+    /// temporary. Done already is no error.
+    ///
+    /// # Errors
+    ///
+    /// See [`TerminateChildError`].
+    pub async fn terminate_child(&self, id: &str) -> Result<(), TerminateChildError> {
+        let request = |reply| Request::TerminateChild(id.into(), reply);
+        let answer = self.server.call(request).no_timeout().await;
+        answer.map_err(TerminateChildError::Call)?
+    }
+
+    /// Starts a child that has no process. Not counted as a restart.
+    ///
+    /// # Errors
+    ///
+    /// See [`RestartChildError`].
+    pub async fn restart_child(&self, id: &str) -> Result<Pid, RestartChildError> {
+        let request = |reply| Request::RestartChild(id.into(), reply);
+        let answer = self.server.call(request).no_timeout().await;
+        answer.map_err(RestartChildError::Call)?
+    }
+
+    /// Drops the spec of a child that has no process.
+    ///
+    /// # Errors
+    ///
+    /// See [`DeleteChildError`].
+    pub async fn delete_child(&self, id: &str) -> Result<(), DeleteChildError> {
+        let request = |reply| Request::DeleteChild(id.into(), reply);
+        let answer = self.server.call(request).no_timeout().await;
+        answer.map_err(DeleteChildError::Call)?
+    }
+
+    /// The spec of a child. That of a running temporary child has no start function any more.
+    ///
+    /// # Errors
+    ///
+    /// See [`GetChildSpecError`].
+    pub async fn get_childspec(&self, id: &str) -> Result<ChildSpec, GetChildSpecError> {
+        let request = |reply| Request::GetChildSpec(id.into(), reply);
+        let answer = self.server.call(request).no_timeout().await;
+        answer.map_err(GetChildSpecError::Call)?
+    }
+
+    /// All children, the youngest first (reverse start order, as in OTP).
+    ///
+    /// # Errors
+    ///
+    /// If the supervisor could not be asked.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, CallError> {
+        self.server.call(Request::WhichChildren).no_timeout().await
+    }
+
+    /// How many children there are. A child that has unlinked itself and died is not active,
+    /// though still listed as running.
+    ///
+    /// # Errors
+    ///
+    /// If the supervisor could not be asked.
+    pub async fn count_children(&self) -> Result<Counts, CallError> {
+        self.server.call(Request::CountChildren).no_timeout().await
+    }
+
+    /// Stops the children, then the supervisor with `reason`; see [`ServerRef::stop`].
+    ///
+    /// # Errors
+    ///
+    /// See [`StopError`].
+    pub async fn stop(
+        &self,
+        reason: ExitReason,
+        timeout: Option<Duration>,
+    ) -> Result<(), StopError> {
+        self.server.stop(reason, timeout).await
+    }
+}
+
+impl From<Pid> for SupervisorRef {
+    fn from(pid: Pid) -> Self {
+        SupervisorRef::from_pid(pid)
+    }
+}
+
+impl From<SupervisorRef> for Child {
+    fn from(supervisor: SupervisorRef) -> Self {
+        supervisor.server.into()
+    }
+}
+
+impl fmt::Debug for SupervisorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SupervisorRef({})", self.server)
+    }
+}

@@ -1,0 +1,21 @@
+//! The rules of OTP's gen_server, supervisor and application, and of Elixir's DynamicSupervisor:
+//! one file per noun, each test named after the rule that it proves.
+
+mod common;
+
+mod api;
+mod application;
+mod dynamic;
+mod gen_server;
+mod intensity;
+mod model;
+mod one_for_one;
+mod references;
+mod reports;
+mod restart_types;
+mod shutdown;
+mod significant;
+mod start;
+mod strategies;
+mod tree;
+mod trees;

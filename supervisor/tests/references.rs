@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use regrow_runtime::{ExitReason, exit, self_pid, whereis};
+use regrow_supervisor::{ChildSpec, GenServer, Name, ServerRef, Strategy};
+
+use crate::common::*;
+
+const WORKER: Name<End> = Name::new("worker");
+
+#[test]
+fn a_reference_by_name_survives_a_restart_and_a_pid_does_not() {
+    run(async {
+        let test = self_pid();
+        let start = move || Worker::start_link(("one", test)).name(WORKER);
+        supervisor(Strategy::OneForOne)
+            .child(ChildSpec::new("one", start))
+            .start_link()
+            .await
+            .unwrap();
+        let first = started("one").await;
+        let by_pid = ServerRef::<End>::from_pid(first);
+        let by_name = WORKER.server_ref();
+        assert_eq!(by_name.pid(), Some(first));
+        exit(first, ExitReason::Kill);
+        let second = started("one").await;
+        assert_eq!(by_name.pid(), Some(second));
+        by_pid.cast(End(died())); // goes nowhere
+        by_name.cast(End(ExitReason::Normal));
+        let terminated = regrow_runtime::receive::<Terminated>().await;
+        assert_eq!(terminated.reason, ExitReason::Normal);
+    });
+}
+
+#[test]
+fn a_name_made_at_run_time_is_the_same_name() {
+    run(async {
+        let name = Name::<End>::from_string(format!("{}er", "work"));
+        assert_eq!(ServerRef::from(&name), WORKER.server_ref());
+        let start = Worker::start_link(("one", self_pid())).name(name.clone());
+        let server = start.await.unwrap();
+        assert_eq!(WORKER.whereis(), server.pid());
+        assert_eq!(whereis(name.as_str()), server.pid());
+    });
+}
+
+#[test]
+#[should_panic(expected = "the server name `worker` can only be looked up in a process")]
+fn a_name_outside_a_process_panics_and_says_so() {
+    WORKER.server_ref().cast(End(ExitReason::Normal));
+}
+
+#[test]
+fn references_are_values() {
+    fn value<T: Clone + Send + Sync + std::fmt::Debug + 'static>() {}
+    // Whatever the message is: a reference holds none.
+    type NotSync = std::cell::Cell<u8>;
+    value::<ServerRef<NotSync>>();
+    value::<Name<NotSync>>();
+    value::<regrow_supervisor::SupervisorRef>();
+    value::<regrow_supervisor::DynamicSupervisorRef>();
+    value::<Arc<ChildSpec>>();
+    value::<ChildSpec>();
+}

@@ -1,0 +1,229 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use regrow_runtime::{ExitReason, exit, receive};
+use regrow_supervisor::{
+    Child, ChildSpec, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor,
+};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::common::*;
+
+type Fields = BTreeMap<&'static str, String>;
+
+/// Collects the supervisor reports of the whole test program.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Fields>>>);
+
+struct Reader<'a>(&'a mut Fields);
+
+impl tracing::field::Visit for Reader<'_> {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Collector {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != "regrow::supervisor" {
+            return;
+        }
+        let mut fields = Fields::new();
+        event.record(&mut Reader(&mut fields));
+        fields.insert("level", event.metadata().level().to_string());
+        self.0.lock().unwrap().push(fields);
+    }
+}
+
+impl Collector {
+    /// The reports of this supervisor, in their order.
+    fn of(&self, supervisor: &str) -> Vec<Fields> {
+        let all = self.0.lock().unwrap();
+        let ours = all
+            .iter()
+            .filter(|fields| fields["supervisor"] == supervisor);
+        ours.cloned().collect()
+    }
+}
+
+fn kinds<'a>(reports: &'a [Fields]) -> Vec<(&'a str, &'a str)> {
+    let kind = |fields: &'a Fields| (&*fields["report"], &*fields["level"]);
+    reports.iter().map(kind).collect()
+}
+
+#[test]
+fn reports_have_stable_names_and_tell_the_restart_budget() {
+    let collector = Collector::default();
+    let subscriber = tracing_subscriber::registry().with(collector.clone());
+    tracing::subscriber::set_global_default(subscriber).expect("the only one");
+
+    run(async {
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .name("crashing")
+            .intensity(1, secs(3600))
+            .child(worker("one"))
+            .start_link()
+            .await
+            .unwrap();
+        end(started("one").await, died());
+        end(started("one").await, died());
+        supervisor_exited(&sup).await;
+    });
+    let reports = collector.of("crashing");
+    assert_eq!(
+        kinds(&reports),
+        [
+            ("progress", "INFO"),
+            ("child_terminated", "ERROR"),
+            ("progress", "INFO"),
+            ("child_terminated", "ERROR"),
+            ("shutdown", "ERROR"),
+        ]
+    );
+    let crash = &reports[1];
+    assert_eq!(crash["id"], "one");
+    assert_eq!(crash["reason"], "died");
+    assert_eq!(crash["restart"], "permanent");
+    assert_eq!(crash["shutdown"], "5s");
+    assert_eq!(crash["child_type"], "worker");
+    assert_eq!(crash["significant"], "false");
+    assert_eq!(crash["restarts_left"], "0");
+    assert!(crash["pid"].starts_with('<'));
+    assert_eq!(reports[2]["restarts_left"], "0");
+    assert_eq!(reports[4]["reason"], "reached maximum restart intensity");
+
+    run(async {
+        let fails = Switch::default();
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .name("failing")
+            .intensity(2, secs(3600))
+            .child(failing_worker("one", &fails))
+            .start_link()
+            .await
+            .unwrap();
+        fails.set(true);
+        end(started("one").await, died());
+        supervisor_exited(&sup).await;
+    });
+    let reports = collector.of("failing");
+    assert_eq!(
+        kinds(&reports)[1..],
+        [
+            ("child_terminated", "ERROR"),
+            ("start_error", "ERROR"),
+            ("start_error", "ERROR"),
+            ("shutdown", "ERROR"),
+        ]
+    );
+    assert_eq!(reports[2]["restarts_left"], "1");
+    assert_eq!(reports[3]["restarts_left"], "0");
+
+    run(async {
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .name("quiet")
+            .child(worker("obedient"))
+            .start_link()
+            .await
+            .unwrap();
+        sup.start_child(worker("temporary").restart(Restart::Temporary))
+            .await
+            .unwrap();
+        end(started("temporary").await, ExitReason::Normal);
+        counts_become(&sup, [1, 1, 0, 1]).await;
+        let deaf = ChildSpec::new("deaf", || async {
+            Ok::<_, ExitReason>(spawn_trapping(receive::<()>()))
+        });
+        let deaf = deaf.shutdown(Shutdown::Timeout(millis(20)));
+        sup.start_child(deaf).await.unwrap();
+        exit(sup.pid().unwrap(), ExitReason::Shutdown);
+        supervisor_exited(&sup).await;
+    });
+    let reports = collector.of("quiet");
+    assert_eq!(
+        kinds(&reports),
+        [
+            ("progress", "INFO"),
+            ("progress", "DEBUG"),
+            ("progress", "DEBUG"),
+            ("shutdown_error", "ERROR"),
+            ("stopped", "DEBUG"),
+        ]
+    );
+    assert_eq!(reports[3]["reason"], "killed");
+    assert_eq!(reports[4]["reason"], "shutdown");
+
+    run(async {
+        let sup = Supervisor::new(Strategy::OneForAll)
+            .name("both")
+            .child(worker("one"))
+            .child(worker("two"))
+            .start_link()
+            .await
+            .unwrap();
+        let pids = [started("one").await, started("two").await];
+        // Both are dead before the supervisor looks: this start function runs in it.
+        let killer = ChildSpec::new("killer", move || async move {
+            for pid in pids {
+                exit(pid, ExitReason::Kill);
+                down(pid).await;
+            }
+            Ok::<_, ExitReason>(Child::ignored())
+        });
+        let killer = killer.restart(Restart::Temporary);
+        sup.start_child(killer).await.unwrap_err();
+        starts(2).await;
+        exit(sup.pid().unwrap(), ExitReason::Shutdown);
+        supervisor_exited(&sup).await;
+    });
+    let reports = collector.of("both");
+    let of_two: Vec<&Fields> = reports
+        .iter()
+        .filter(|fields| fields["id"] == "two")
+        .collect();
+    let errors: Vec<&&Fields> = of_two.iter().filter(|f| f["level"] == "ERROR").collect();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0]["report"], "shutdown_error");
+    assert_eq!(errors[0]["reason"], "killed"); // as its link says; the monitor came too late
+
+    run(async {
+        let sup = DynamicSupervisor::new()
+            .name("dynamic")
+            .intensity(0, secs(3600))
+            .start_link()
+            .await
+            .unwrap();
+        let mut pids = Vec::new();
+        for _ in 0..2 {
+            pids.push(sup.start_child(worker("one")).await.unwrap());
+        }
+        let killer = ChildSpec::new("killer", move || {
+            let pids = pids.clone();
+            async move {
+                for pid in pids {
+                    exit(pid, ExitReason::Kill);
+                    down(pid).await;
+                }
+                Ok::<_, ExitReason>(Child::ignored())
+            }
+        });
+        let _ = sup.start_child(killer).await;
+        exited(sup.pid().unwrap()).await;
+    });
+    let reports = collector.of("dynamic");
+    assert_eq!(
+        kinds(&reports),
+        [
+            ("progress", "DEBUG"),
+            ("progress", "DEBUG"),
+            ("child_terminated", "ERROR"),
+            ("shutdown", "ERROR"),
+            ("shutdown_error", "ERROR"),
+        ]
+    );
+    assert_eq!(reports[4]["reason"], "killed");
+}
