@@ -1,0 +1,167 @@
+//! gen_servers and supervisors.
+
+use std::time::{Duration, Instant};
+
+use regrow::{
+    ChildSpec, Context, DynamicSupervisor, ExitReason, GenServer, Name, Next, Pid, ReplyTo,
+    Restart, ServerRef, Strategy, Supervisor,
+};
+
+use crate::messages::SENDERS;
+use crate::{Done, bursts, shares};
+
+/// What a [`Counter`] understands.
+#[derive(Debug)]
+pub enum Command {
+    /// Adds
+    Add(u64),
+    /// Answers with the sum
+    Get(ReplyTo<u64>),
+}
+
+/// The smallest gen_server that has a state.
+#[derive(Debug)]
+pub struct Counter {
+    value: u64,
+}
+
+impl GenServer for Counter {
+    type Args = ();
+    type Message = Command;
+
+    async fn init((): (), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Counter { value: 0 })
+    }
+
+    async fn handle(&mut self, command: Command, _: &mut Context<Self>) -> Next {
+        match command {
+            Command::Add(amount) => self.value += amount,
+            Command::Get(reply) => reply.send(self.value),
+        }
+        Next::Continue
+    }
+}
+
+async fn start() -> ServerRef<Command> {
+    Counter::start_link(()).await.expect("the counter starts")
+}
+
+async fn stop(server: ServerRef<Command>) {
+    server
+        .stop(ExitReason::Normal, None)
+        .await
+        .expect("the counter stops");
+}
+
+/// Calls one after the other, each with the timeout of 5 s that a call has if nothing else is said.
+pub async fn calls(count: u64) -> Duration {
+    let server = start().await;
+    let begin = Instant::now();
+    for _ in 0..count {
+        assert_eq!(server.call(Command::Get).await.ok(), Some(0));
+    }
+    let elapsed = begin.elapsed();
+    stop(server).await;
+    elapsed
+}
+
+/// [`SENDERS`] processes cast `count` messages to one server; ends when it has handled all.
+pub async fn casts(count: u64) -> Duration {
+    let server = start().await;
+    let root = regrow::self_pid();
+    let begin = Instant::now();
+    for messages in shares(count, SENDERS) {
+        let server = server.clone();
+        regrow::spawn_link(async move {
+            for burst in bursts(messages) {
+                for _ in 0..burst {
+                    server.cast(Command::Add(1));
+                }
+                regrow::yield_now().await;
+            }
+            regrow::send(root, Done);
+        });
+    }
+    for _ in 0..SENDERS {
+        regrow::receive::<Done>().await;
+    }
+    let sum = server.call(Command::Get).no_timeout().await;
+    let elapsed = begin.elapsed();
+    assert_eq!(sum.ok(), Some(count));
+    stop(server).await;
+    elapsed
+}
+
+/// Starts and terminates gen_servers under a dynamic supervisor, one after the other.
+pub async fn start_terminate_child(count: u64) -> Duration {
+    let supervisor = DynamicSupervisor::new()
+        .start_link()
+        .await
+        .expect("the supervisor starts");
+    let begin = Instant::now();
+    for _ in 0..count {
+        let spec =
+            ChildSpec::new("counter", || Counter::start_link(())).restart(Restart::Temporary);
+        let child = supervisor
+            .start_child(spec)
+            .await
+            .expect("the child starts");
+        supervisor
+            .terminate_child(child)
+            .await
+            .expect("the child ends");
+    }
+    let elapsed = begin.elapsed();
+    supervisor
+        .stop(ExitReason::Normal, None)
+        .await
+        .expect("the supervisor stops");
+    elapsed
+}
+
+const VICTIM: Name<Command> = Name::new("bench_victim");
+
+/// Kills a supervised server `count` times; how long each time until its successor answered.
+pub async fn kill_restart(count: u64) -> Vec<Duration> {
+    let supervisor = Supervisor::new(Strategy::OneForOne)
+        .intensity(1_000_000, Duration::from_secs(1))
+        .child(ChildSpec::new("victim", || {
+            Counter::start_link(()).name(VICTIM)
+        }))
+        .start_link()
+        .await
+        .expect("the supervisor starts");
+    let mut latencies = Vec::new();
+    for _ in 0..count {
+        let old = VICTIM.whereis().expect("the victim is up");
+        let begin = Instant::now();
+        regrow::exit(old, ExitReason::Kill);
+        answered(old).await;
+        latencies.push(begin.elapsed());
+    }
+    supervisor
+        .stop(ExitReason::Normal, None)
+        .await
+        .expect("the supervisor stops");
+    latencies
+}
+
+async fn answered(old: Pid) {
+    loop {
+        match VICTIM.whereis() {
+            Some(new) if new != old => {
+                if VICTIM.server_ref().call(Command::Get).await.is_ok() {
+                    return;
+                }
+            }
+            _ => regrow::yield_now().await,
+        }
+    }
+}
+
+/// Starts linked counters that stay idle.
+pub async fn start_idle(count: u64) {
+    for _ in 0..count {
+        start().await;
+    }
+}
