@@ -1,0 +1,18 @@
+//! The book's pages as documentation, so that `cargo test` compiles and runs their code.
+#![forbid(unsafe_code)]
+
+macro_rules! pages {
+    ($($name:ident: $file:literal,)*) => {
+        $(
+            #[cfg(doctest)]
+            #[doc = include_str!($file)]
+            mod $name {}
+        )*
+    };
+}
+
+pages! {
+    getting_started: "src/getting-started.md",
+    processes: "src/processes.md",
+    supervision: "src/supervision.md",
+}
