@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use regrow_mailbox::{Batch, Cursor, Envelope, Inbox, Pushed, SaveQueue};
@@ -136,6 +137,30 @@ fn a_receive_that_waits_skips_what_it_has_seen_however_much_there_is() {
         assert!(none.is_none());
         assert_eq!(asked, 1);
     }
+}
+
+#[test]
+fn a_look_of_a_receive_that_waits_costs_the_same_however_much_there_is() {
+    /// How long a thousand looks take, each for one new message.
+    fn looks(old: u32) -> Duration {
+        let mut queue = SaveQueue::new();
+        (0..old).for_each(|n| queue.append(envelope(n)));
+        let mut cursor = Cursor::default();
+        assert!(queue.take_first(&mut cursor, |_| false).is_none());
+        let start = Instant::now();
+        for new in 0..1_000 {
+            queue.begin_turn();
+            queue.append(envelope(new));
+            assert!(queue.take_first(&mut cursor, |_| false).is_none());
+        }
+        start.elapsed()
+    }
+    if cfg!(miri) {
+        return;
+    }
+    let (short, long) = (looks(100), looks(500_000));
+    // To walk there would take a thousand times as long.
+    assert!(long < short * 50, "{short:?} {long:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::{Counters, ReactorBed, Remote, Shared};
 use crate::clock;
 use crate::local;
 use crate::process::turn;
+use crate::timer::Timers;
 
 /// Turns between two looks at the timers: a clock reading costs as much as half
 /// a turn of a very short process.
@@ -49,6 +50,10 @@ impl Worker {
             streak: Cell::new(0),
             pushed: Cell::new(0),
         }
+    }
+
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.remote.timers
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -16,7 +16,7 @@ use crate::local;
 use crate::message::Message;
 use crate::panic::wake_caught;
 use crate::pid::Pid;
-use crate::scheduler::{self, Shared};
+use crate::scheduler::{self, Shared, Worker};
 
 /// What a timer does when its time has come.
 pub(crate) enum Action {
@@ -118,6 +118,20 @@ pub struct TimerRef {
 impl TimerRef {
     /// Works on the wheel that the timer is in, if its runtime still exists.
     fn with_wheel<T>(self, work: impl FnOnce(&mut Wheel<Action>) -> T) -> Option<T> {
+        let mut work = Some(work);
+        // Mostly it is the wheel of this very worker.
+        let here = local::try_with(|local| {
+            let worker = local.worker.get()?;
+            if (worker.shared.id, worker.index) != (self.runtime, self.wheel as usize) {
+                return None;
+            }
+            work.take()
+                .map(|work| work(&mut worker.timers().wheel.lock()))
+        });
+        if let Some(result) = here.flatten() {
+            return Some(result);
+        }
+        let work = work?;
         scheduler::with_runtime(self.runtime, |shared| {
             let timers = shared.timers(self.wheel as usize);
             work(&mut timers.wheel.lock())
@@ -129,17 +143,40 @@ impl TimerRef {
     }
 }
 
+impl Worker {
+    /// Arms a timer on this worker's wheel. Gives the action back if the runtime
+    /// is over.
+    fn arm(&self, deadline: u64, action: Action) -> Result<TimerRef, Action> {
+        // The worker is awake, and looks at its wheel before it sleeps.
+        let (key, _) = self.timers().insert(deadline, action)?;
+        Ok(TimerRef {
+            runtime: self.shared.id,
+            wheel: self.index as u32,
+            key,
+        })
+    }
+}
+
 /// Arms a timer on the current worker, else on the first one of `shared`. Gives
 /// the action back if that runtime is over.
 fn arm(shared: &Shared, deadline: u64, action: Action) -> Result<TimerRef, Action> {
-    let mine = local::try_with(|local| {
-        let worker = local.worker.get()?;
-        (worker.shared.id == shared.id).then_some(worker.index)
+    let mut action = Some(action);
+    let here = local::try_with(|local| {
+        let worker = local
+            .worker
+            .get()
+            .filter(|worker| worker.shared.id == shared.id)?;
+        action.take().map(|action| worker.arm(deadline, action))
     });
-    let mine = mine.flatten();
-    let wheel = mine.unwrap_or(0);
+    if let Some(armed) = here.flatten() {
+        return armed;
+    }
+    let Some(action) = action else {
+        unreachable!("taken only to be armed");
+    };
+    let wheel = 0;
     let (key, first) = shared.timers(wheel).insert(deadline, action)?;
-    if first && mine.is_none() {
+    if first {
         // The worker may sleep past the new deadline.
         shared.unpark(wheel);
     }
@@ -268,6 +305,19 @@ impl Alarm {
     }
 
     fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
+        let here = local::try_with(|local| {
+            let worker = local.worker.get()?;
+            worker.arm(deadline, Action::Wake(waker.clone())).ok()
+        });
+        if let Some(timer) = here.flatten() {
+            self.armed = Some((timer, deadline));
+            return Poll::Pending;
+        }
+        self.arm_elsewhere(deadline, waker)
+    }
+
+    #[cold]
+    fn arm_elsewhere(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
         loop {
             let action = Action::Wake(waker.clone());
             let armed = scheduler::any_runtime(|shared| arm(shared, deadline, action));
