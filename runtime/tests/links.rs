@@ -405,64 +405,6 @@ fn when_the_exit_is_received_the_dead_are_in_no_link_set() {
     });
 }
 
-/// Links and unlinks at random, then says that it is done and waits for its end.
-async fn fickle(peer: Pid, seed: u64, parent: Pid) -> ExitReason {
-    let mut random = seed | 1;
-    // Few, for it is the last ones that count.
-    for _ in 0..5 {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        match random % 5 {
-            0 | 1 => link(peer),
-            2 | 3 => unlink(peer),
-            _ => yield_now().await,
-        }
-    }
-    send(parent, self_pid());
-    obedient().await
-}
-
-#[test]
-fn links_and_unlinks_from_both_sides_at_once_leave_both_sides_in_agreement() {
-    run(3, async {
-        let me = self_pid();
-        let mut linked = 0;
-        for seed in 1..=3_000_u64 {
-            let start = move |seed| {
-                spawn_monitor(async move {
-                    let peer = receive::<Pid>().await;
-                    fickle(peer, seed, me).await
-                })
-            };
-            let (a, down_a) = start(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            let (b, down_b) = start(seed.wrapping_mul(0xD134_2543_DE82_EF95));
-            send(a, b);
-            send(b, a);
-            receive::<Pid>().await;
-            receive::<Pid>().await;
-            // Both have sent all they will: the questions are behind it.
-            let (of_a, of_b) = (links_of(a).await, links_of(b).await);
-            assert_eq!(of_a == [b], of_b == [a], "{seed}: {of_a:?} {of_b:?}");
-
-            send(a, Do::End(boom()));
-            assert_eq!(down(down_a).await.reason, boom());
-            if of_a == [b] {
-                linked += 1;
-            } else {
-                send(b, Do::End(ExitReason::Shutdown));
-            }
-            let expected = if of_a == [b] {
-                boom()
-            } else {
-                ExitReason::Shutdown
-            };
-            assert_eq!(down(down_b).await.reason, expected);
-        }
-        assert!((500..2_500).contains(&linked), "{linked}");
-    });
-}
-
 #[test]
 fn each_of_many_links_is_told_once() {
     run(2, async {

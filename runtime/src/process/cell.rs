@@ -10,19 +10,21 @@
 //! - C3: the header is read by shared reference on the thread that holds the
 //!   token; its fields are cells, so this needs no exclusiveness.
 //! - C4: the body never moves: it stays in its box until it is dropped in place.
+//! - C5: the body is cleared exactly once, at the process's end, and neither polled
+//!   nor touched afterwards; freeing the process drops the rest.
 //! - C6: `queue` and `relations` are reached only through `with_queue` and
 //!   `with_relations`, each on the thread that holds the token (C3), and lent once
 //!   at a time: the flag is up as long as a reference exists.
 
 use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use pin_project_lite::pin_project;
 use regrow_mailbox::SaveQueue;
 
 use super::relations::Relations;
@@ -38,7 +40,7 @@ pub(crate) struct Header {
     pub(crate) spawned_at: &'static Location<'static>,
     reductions: Cell<u64>,
     /// How many turns the process has had (wrapping): tells one from the next.
-    pub(crate) turns: Cell<u32>,
+    pub(crate) turns: Cell<u16>,
     pub(crate) traps_exits: Cell<bool>,
     /// Set from the moment the reason is fixed.
     pub(crate) ending: Cell<bool>,
@@ -121,16 +123,16 @@ impl Drop for Lent<'_> {
 /// What a process runs, without its type.
 trait Body: Send {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason>;
-    fn clear(self: Pin<&mut Self>);
+    /// Drops the future in place.
+    ///
+    /// # Safety
+    /// C5: once, and no poll afterwards.
+    unsafe fn clear(self: Pin<&mut Self>);
 }
 
-pin_project! {
-    #[project = FutureBodyProjection]
-    enum FutureBody<F> {
-        Alive { #[pin] future: F },
-        Cleared,
-    }
-}
+/// A future that is dropped on its own, before its process. (An `Option` would
+/// cost a word in each process.)
+struct FutureBody<F>(ManuallyDrop<F>);
 
 impl<F> Body for FutureBody<F>
 where
@@ -138,16 +140,14 @@ where
     F::Output: IntoExitReason,
 {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
-        match self.project() {
-            FutureBodyProjection::Alive { future } => {
-                future.poll(cx).map(IntoExitReason::into_exit_reason)
-            }
-            FutureBodyProjection::Cleared => Poll::Pending,
-        }
+        // SAFETY: the projection of a pin to a field that is never moved (C4).
+        let future = unsafe { self.map_unchecked_mut(|body| &mut *body.0) };
+        future.poll(cx).map(IntoExitReason::into_exit_reason)
     }
 
-    fn clear(mut self: Pin<&mut Self>) {
-        self.set(FutureBody::Cleared);
+    unsafe fn clear(self: Pin<&mut Self>) {
+        // SAFETY: dropped in place, as pinning demands, and once by the caller's C5.
+        unsafe { ManuallyDrop::drop(&mut self.get_unchecked_mut().0) }
     }
 }
 
@@ -168,7 +168,7 @@ impl ProcessPtr {
     {
         let process: Box<Process<dyn Body>> = Box::new(Process {
             header,
-            body: FutureBody::Alive { future },
+            body: FutureBody(ManuallyDrop::new(future)),
         });
         ProcessPtr(NonNull::from(Box::leak(process)))
     }
@@ -193,10 +193,10 @@ impl ProcessPtr {
     /// Drops the future in place.
     ///
     /// # Safety
-    /// C2.
+    /// C2 and C5.
     pub(crate) unsafe fn clear(self) {
-        // SAFETY: as in `poll`.
-        unsafe { Pin::new_unchecked(&mut (*self.0.as_ptr()).body) }.clear();
+        // SAFETY: as in `poll`; C5 is passed on by the caller.
+        unsafe { Pin::new_unchecked(&mut (*self.0.as_ptr()).body).clear() }
     }
 
     /// Frees the process.
@@ -211,7 +211,7 @@ impl ProcessPtr {
 
 /// Remembers which process a thread is running, without a lifetime.
 ///
-/// - C5: the pointer is set by [`Current::enter`] for as long as its guard lives,
+/// - C7: the pointer is set by [`Current::enter`] for as long as its guard lives,
 ///   and the guard lives within a turn, whose token keeps the header alive.
 pub(crate) struct Current(Cell<Option<NonNull<Header>>>);
 
@@ -234,7 +234,7 @@ impl Current {
 
     /// The current process of this thread.
     pub(crate) fn get(&self) -> Option<&Header> {
-        // SAFETY: C5: set means that a guard, and with it the token, is alive
+        // SAFETY: C7: set means that a guard, and with it the token, is alive
         // below us on this very stack; `&self` is of this thread and does not
         // outlive the turn, as it comes from a `with` of the thread-local.
         self.0.get().map(|header| unsafe { header.as_ref() })
@@ -249,5 +249,21 @@ pub(crate) struct CurrentGuard<'a> {
 impl Drop for CurrentGuard<'_> {
     fn drop(&mut self) {
         self.cell.0.set(self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_waits_for_a_message_fits_two_cache_lines() {
+        fn size_with<F>(_: F) -> usize {
+            size_of::<Process<FutureBody<F>>>()
+        }
+        let waiting = async {
+            crate::receive::<u64>().await;
+        };
+        assert!(size_with(waiting) <= 128);
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn exit(ending: Ending<'_>) {
     if by_itself {
         report(header, pid, &reason, worker);
     }
-    // SAFETY: we hold the token and are outside its poll (C2).
+    // SAFETY: we hold the token and are outside its poll (C2); this is the end (C5).
     contain("the drop of a process", || unsafe { process.clear() });
     let mut queue = header.with_queue(std::mem::take);
     while let Some(message) = queue.pop() {

@@ -271,7 +271,7 @@ enum Limit {
     /// Not polled yet; the time is zero.
     Now,
     /// Zero: polled in that turn of the process, whose inbox may have got more since.
-    After(u32),
+    After(u16),
     Alarm(Alarm),
 }
 

@@ -1,18 +1,20 @@
-//! Wakers are anybody's code: what panics in them harms neither processes nor workers.
+//! Wakers: none is lost, none is missed when its process is gone, and what panics
+//! in one of somebody else's harms neither processes nor workers.
 
 mod common;
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use common::run;
+use futures_lite::future::zip;
 use regrow_runtime::{
-    Down, ExitReason, Pid, exit, receive, reply_channel, self_pid, send, sleep, spawn_monitor,
-    yield_now,
+    Down, ExitReason, Pid, Runtime, exit, receive, reply_channel, self_pid, send, sleep,
+    spawn_monitor, yield_now,
 };
 
 /// Counts what it is told, and panics when it is woken or dropped, if so armed.
@@ -134,5 +136,83 @@ fn a_waker_that_panics_when_a_reply_comes_is_the_panic_of_whoever_replies_and_of
         receive::<Down>().await;
         assert_eq!(woken.load(Ordering::SeqCst), 1);
         assert_eq!(reply.await, Ok(()));
+    });
+}
+
+#[test]
+fn a_waker_that_outlives_its_process_and_its_runtime_is_harmless() {
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    let waker = runtime.block_on(async {
+        let me = self_pid();
+        let (_, reference) = spawn_monitor(async move {
+            poll_fn(|cx| {
+                send(me, cx.waker().clone());
+                Poll::Ready(())
+            })
+            .await;
+        });
+        let waker = receive::<Waker>().await;
+        assert_eq!(receive::<Down>().await.reference, reference);
+        waker.wake_by_ref();
+        // Its place has a new tenant by and by: it is not disturbed.
+        for _ in 0..100 {
+            let (_, _) = spawn_monitor(poll_fn(|_| Poll::Ready(())));
+            waker.wake_by_ref();
+            receive::<Down>().await;
+        }
+        waker
+    });
+    drop(runtime);
+    let again = waker.clone();
+    std::thread::spawn(move || again.wake()).join().unwrap();
+    waker.wake();
+}
+
+#[test]
+fn wakes_from_many_threads_are_never_lost() {
+    /// Ready when a thread has set the flag, and woken the task.
+    struct Signal(Arc<(AtomicBool, Mutex<Option<Waker>>)>);
+    impl Future for Signal {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            *self.0.1.lock().unwrap() = Some(cx.waker().clone());
+            match self.0.0.load(Ordering::SeqCst) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        }
+    }
+    run(2, async {
+        let (sender, orders) =
+            std::sync::mpsc::channel::<Arc<(AtomicBool, Mutex<Option<Waker>>)>>();
+        let orders = Arc::new(Mutex::new(orders));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let orders = orders.clone();
+                std::thread::spawn(move || {
+                    loop {
+                        let Ok(order) = orders.lock().unwrap().recv() else {
+                            return;
+                        };
+                        order.0.store(true, Ordering::SeqCst);
+                        if let Some(waker) = order.1.lock().unwrap().take() {
+                            waker.wake();
+                        }
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..3_000 {
+            let [a, b, c] = [(); 3].map(|()| {
+                let order = Arc::new((AtomicBool::new(false), Mutex::new(None)));
+                sender.send(order.clone()).unwrap();
+                Signal(order)
+            });
+            zip(a, zip(b, c)).await;
+        }
+        drop(sender);
+        for thread in threads {
+            thread.join().unwrap();
+        }
     });
 }
