@@ -13,8 +13,8 @@ use std::time::Duration;
 use common::run;
 use futures_lite::future::{or, poll_once, race, zip};
 use regrow_runtime::{
-    Down, Exit, ExitReason, Pid, Runtime, consume_reductions, exit, receive, receive_any,
-    reply_channel, self_pid, send, sleep, spawn, spawn_link, spawn_monitor, trap_exit, yield_now,
+    Down, Exit, ExitReason, Pid, consume_reductions, exit, receive, receive_any, reply_channel,
+    self_pid, send, sleep, spawn, spawn_link, spawn_monitor, trap_exit, yield_now,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -50,11 +50,11 @@ async fn serve<S: GenServer>(server: &mut S, cx: &mut Context<S>) -> ExitReason 
     loop {
         let message = match idle.take() {
             None => Some(receive_any().await),
-            Some(time) => receive_any().timeout(time).await.ok(),
+            Some(time) => Box::pin(receive_any().timeout(time)).await.ok(),
         };
         let outcome = match Event::of(message, cx.parent) {
             Event::Message(message) => catch_panic(server.handle(message, cx)).await,
-            Event::Info(info) => catch_panic(server.handle_info(info, cx)).await,
+            Event::Info(info) => Box::pin(catch_panic(server.handle_info(*info, cx))).await,
             Event::End(reason) => return reason,
         };
         match outcome {
@@ -66,16 +66,19 @@ async fn serve<S: GenServer>(server: &mut S, cx: &mut Context<S>) -> ExitReason 
 }
 
 /// What a message, or the lack of one, is to a server that takes `M`.
+///
+/// In boxes, here and above, is what is rare and large: a server that waits is as
+/// large as the largest of what it may be doing.
 enum Event<M> {
     Message(M),
-    Info(Info),
+    Info(Box<Info>),
     End(ExitReason),
 }
 
 impl<M: Send + 'static> Event<M> {
     fn of(message: Option<Message>, parent: Option<Pid>) -> Self {
         let Some(message) = message else {
-            return Event::Info(Info::Timeout);
+            return Event::Info(Box::new(Info::Timeout));
         };
         // Before the server's own type, which could be `Exit`.
         if let Some(exit) = message.peek::<Exit>()
@@ -88,16 +91,16 @@ impl<M: Send + 'static> Event<M> {
             Err(other) => other,
         };
         let message = match message.downcast::<Exit>() {
-            Ok(exit) => return Event::Info(Info::Exit(exit)),
+            Ok(exit) => return Event::Info(Box::new(Info::Exit(exit))),
             Err(other) => other,
         };
         let message = match message.downcast::<Down>() {
-            Ok(down) => return Event::Info(Info::Down(down)),
+            Ok(down) => return Event::Info(Box::new(Info::Down(down))),
             Err(other) => other,
         };
         match message.downcast::<StopRequest>() {
             Ok(StopRequest(reason)) => Event::End(reason),
-            Err(other) => Event::Info(Info::Message(other)),
+            Err(other) => Event::Info(Box::new(Info::Message(other))),
         }
     }
 }
