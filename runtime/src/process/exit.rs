@@ -65,12 +65,8 @@ pub(super) fn exit(ending: Ending<'_>) {
     while let Some(message) = queue.pop() {
         contain("the drop of a message", || drop(message));
     }
-    let foreign = header.with_relations(|relations| {
-        let more = relations.existing();
-        more.map(|more| std::mem::take(&mut more.foreign))
-    });
-    for waker in foreign.into_iter().flatten().map(|(_, waker)| waker) {
-        contain("the drop of a waker", || drop(waker));
+    if header.has_foreign.get() {
+        drop_foreign(header);
     }
     drop(current);
 
@@ -91,20 +87,19 @@ pub(super) fn exit(ending: Ending<'_>) {
             relations.take_tables(),
         )
     });
-    let tables = tables.map_or_else(Parts::default, |more| more.into_parts());
-    let dropped = local.take_dropped().into_iter().map(|(cell, _)| cell);
-    for cell in dropped.chain(tables.failed) {
-        cell.fail(ReplyError::Exit(reason.clone()));
+    // Most processes have none of these, and should not pay for them.
+    let mut tables = tables.map(|more| more.into_parts());
+    if local.has_dropped() || tables.is_some() {
+        fail_calls(local, tables.as_mut(), &reason);
     }
-    for (peer, ids) in link.into_iter().chain(tables.links) {
+    if let Some((peer, ids)) = link {
         tell_link(pid, peer, ids, &reason);
     }
-    for (reference, watcher) in watcher.into_iter().chain(tables.watchers) {
+    if let Some((reference, watcher)) = watcher {
         tell_watcher(pid, reference, watcher, &reason);
     }
-    for (reference, target) in tables.monitors {
-        // A dead target needs no demonitor.
-        let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+    if let Some(tables) = tables {
+        tell_all(pid, tables, &reason);
     }
 
     let mut left = slot.inbox.close();
@@ -124,6 +119,41 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     discard("the drop of an exit reason", reason);
     worker.counters().deaths.add(1);
+}
+
+#[cold]
+fn drop_foreign(header: &Header) {
+    let foreign = header.with_relations(|relations| {
+        let more = relations.existing();
+        more.map(|more| std::mem::take(&mut more.foreign))
+    });
+    for (_, waker) in foreign.into_iter().flatten() {
+        contain("the drop of a waker", || drop(waker));
+    }
+}
+
+/// Tells the calls whose reply handles this process, or its end, has dropped.
+#[cold]
+fn fail_calls(local: &Local, tables: Option<&mut Parts>, reason: &ExitReason) {
+    let by_panic = tables.map(|tables| std::mem::take(&mut tables.failed));
+    let dropped = local.take_dropped().into_iter().map(|(cell, _)| cell);
+    for cell in dropped.chain(by_panic.into_iter().flatten()) {
+        cell.fail(ReplyError::Exit(reason.clone()));
+    }
+}
+
+#[cold]
+fn tell_all(dead: Pid, tables: Parts, reason: &ExitReason) {
+    for (peer, ids) in tables.links {
+        tell_link(dead, peer, ids, reason);
+    }
+    for (reference, watcher) in tables.watchers {
+        tell_watcher(dead, reference, watcher, reason);
+    }
+    for (reference, target) in tables.monitors {
+        // A dead target needs no demonitor.
+        let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+    }
 }
 
 fn tell_link(dead: Pid, peer: Pid, ids: LinkIds, reason: &ExitReason) {

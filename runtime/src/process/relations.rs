@@ -254,7 +254,6 @@ impl More {
 }
 
 /// The tables of a process that is ending.
-#[derive(Default)]
 pub(crate) struct Parts {
     pub(crate) links: FxHashMap<Pid, LinkIds>,
     pub(crate) watchers: FxHashMap<MonitorRef, Pid>,
