@@ -476,3 +476,20 @@ fn what_is_sent_as_an_exit_message_is_no_exit_signal() {
         assert!(message.is_none());
     });
 }
+
+#[test]
+fn a_kill_of_oneself_is_not_survived_by_catching_it() {
+    run(1, async {
+        let (_, reference) = spawn_monitor(async {
+            let caught = regrow_runtime::catch_panic(async {
+                exit(self_pid(), ExitReason::Kill);
+            });
+            assert_eq!(caught.await, Err(ExitReason::Killed));
+            pending::<()>().await;
+        });
+        let down = receive::<Down>()
+            .matching(move |down: &Down| down.reference == reference)
+            .await;
+        assert_eq!(down.reason, ExitReason::Killed);
+    });
+}

@@ -61,11 +61,12 @@ pub(crate) fn keep_foreign(header: &super::cell::Header, cx: &mut Context<'_>) {
     }
     let waker = cx.waker();
     let key = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
-    let known = header.with_relations(|it| it.more().foreign.contains_key(&key));
+    let known = header.with_relations(|it| it.more().foreign.contains(key));
     if !known {
         // Cloned outside: that may be anybody's code.
         let waker = waker.clone();
-        header.with_relations(|it| it.more().foreign.insert(key, waker));
+        let former = header.with_relations(|it| it.more().foreign.keep(key, waker));
+        drop(former);
     }
     header.has_foreign.set(true);
 }

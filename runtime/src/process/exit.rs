@@ -123,11 +123,9 @@ pub(super) fn exit(ending: Ending<'_>) {
 
 #[cold]
 fn drop_foreign(header: &Header) {
-    let foreign = header.with_relations(|relations| {
-        let more = relations.existing();
-        more.map(|more| std::mem::take(&mut more.foreign))
-    });
-    for (_, waker) in foreign.into_iter().flatten() {
+    let foreign =
+        header.with_relations(|relations| relations.existing().map(|more| more.foreign.take()));
+    for waker in foreign.into_iter().flatten() {
         contain("the drop of a waker", || drop(waker));
     }
 }

@@ -215,7 +215,8 @@ pub fn demonitor_flush(reference: MonitorRef) -> bool {
 /// | traps exits | an [`Exit`] message | ends with `Killed` | an [`Exit`] message |
 ///
 /// Sent to oneself, it ends the process there and then, also with `Normal`,
-/// unless exits are trapped. From outside a process, the receiver sees itself as
+/// unless exits are trapped: by unwinding, which [`catch_panic`](crate::catch_panic)
+/// catches (OTP: `exit/1`), but for `Kill`. From outside a process, the receiver sees itself as
 /// the sender.
 ///
 /// ```
@@ -241,6 +242,10 @@ pub fn exit(pid: Pid, reason: ExitReason) {
             && !std::thread::panicking()
             && let ExitEffect::End(reason) = exit_effect(Origin::Itself, &reason, traps)
         {
+            if reason == ExitReason::Killed {
+                // Whoever catches the unwinding dies all the same, a turn later.
+                let _ = push_new(pid, signal::EXIT, killing(pid));
+            }
             end_with(reason);
         }
     }
@@ -254,6 +259,14 @@ pub fn exit(pid: Pid, reason: ExitReason) {
         },
     };
     let _ = push_new(pid, signal::EXIT, exit);
+}
+
+fn killing(pid: Pid) -> Exit {
+    Exit {
+        pid,
+        reason: ExitReason::Kill,
+        origin: Origin::Itself,
+    }
 }
 
 /// Whether exit signals reach the current process as [`Exit`] messages instead of

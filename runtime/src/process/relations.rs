@@ -49,8 +49,49 @@ pub(crate) struct Relations {
     more: Option<Box<More>>,
 }
 
-/// Wakers by their data and vtable, which tell them apart as long as they are kept.
-pub(crate) type ForeignWakers = FxHashMap<(usize, usize), Waker>;
+/// Wakers of receives that were polled with a waker of their own, for the next
+/// turn that brings a message.
+///
+/// Those that nobody needs any more are among them (nobody says so), so when they
+/// get many all are woken: the live ones come back, and how many these are sets
+/// the next limit.
+#[derive(Default)]
+pub(crate) struct ForeignWakers {
+    /// By data and vtable, which tell them apart as long as they are kept.
+    wakers: FxHashMap<(usize, usize), Waker>,
+    /// At more than this many all are woken. 0 is not known yet.
+    limit: usize,
+}
+
+impl ForeignWakers {
+    /// How many wakers are few.
+    const FEW: usize = 64;
+
+    pub(crate) fn contains(&self, key: (usize, usize)) -> bool {
+        self.wakers.contains_key(&key)
+    }
+
+    pub(crate) fn keep(&mut self, key: (usize, usize), waker: Waker) -> Option<Waker> {
+        self.wakers.insert(key, waker)
+    }
+
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        std::mem::take(&mut self.wakers).into_values()
+    }
+
+    /// At the start of a turn: whether there are so many that most must be stale.
+    pub(crate) fn are_many(&mut self) -> bool {
+        if self.limit == 0 {
+            // The first look after a waking: these are the live ones.
+            self.limit = 2 * self.wakers.len().max(Self::FEW);
+        }
+        let many = self.wakers.len() > self.limit;
+        if many {
+            self.limit = 0;
+        }
+        many
+    }
+}
 
 /// What few processes have.
 #[derive(Default)]
@@ -59,7 +100,6 @@ pub(crate) struct More {
     watchers: FxHashMap<MonitorRef, Pid>,
     monitors: FxHashMap<MonitorRef, Pid>,
     pub(crate) label: Option<Arc<str>>,
-    /// Wakers of receives that were polled with a waker of their own.
     pub(crate) foreign: ForeignWakers,
     /// Calls whose reply handle a panic dropped: told when the process ends.
     pub(crate) failed: Vec<Box<dyn Fail>>,

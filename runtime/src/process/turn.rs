@@ -126,21 +126,26 @@ fn handle(
     }
     // Not for a mere wake: that may be what a foreign waker itself has done, and
     // they would wake each other for ever.
-    if (arrived || again) && header.has_foreign.replace(false) {
+    if header.has_foreign.get() && (arrived || again || has_many_foreign(header)) {
+        header.has_foreign.set(false);
         wake_foreign(local, header);
     }
     Signals::Poll
 }
 
+fn has_many_foreign(header: &Header) -> bool {
+    header.with_relations(|relations| {
+        let more = relations.existing();
+        more.is_some_and(|more| more.foreign.are_many())
+    })
+}
+
 /// Wakes whoever waits in this process with a waker of its own, before the poll.
 fn wake_foreign(local: &Local, header: &Header) {
-    let taken = header.with_relations(|relations| {
-        relations
-            .existing()
-            .map(|more| std::mem::take(&mut more.foreign))
-    });
+    let taken =
+        header.with_relations(|relations| relations.existing().map(|more| more.foreign.take()));
     let _current = local.current.enter(Some(header));
-    for waker in taken.into_iter().flatten().map(|(_, waker)| waker) {
+    for waker in taken.into_iter().flatten() {
         wake_caught(waker);
     }
 }

@@ -12,7 +12,9 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use super::{LinkIds, Origin, Pid, Relations};
+use std::task::Waker;
+
+use super::{ForeignWakers, LinkIds, Origin, Pid, Relations};
 
 type Requests = BTreeSet<u8>;
 
@@ -401,4 +403,44 @@ fn an_exit_that_was_sent_counts_without_a_link() {
     assert!(Relations::default().on_exit(pid(0), Origin::Sent));
     let unlinked = Origin::Link { mine: 0, theirs: 0 };
     assert!(!Relations::default().on_exit(pid(0), unlinked));
+}
+
+#[test]
+fn stale_foreign_wakers_are_let_go_and_live_ones_set_the_limit() {
+    struct Nothing;
+    impl std::task::Wake for Nothing {
+        fn wake(self: std::sync::Arc<Self>) {}
+    }
+    let mut foreign = ForeignWakers::default();
+    let mut kept = 0;
+    let mut keep = |foreign: &mut ForeignWakers| {
+        kept += 1;
+        let waker = Waker::from(std::sync::Arc::new(Nothing));
+        assert!(foreign.keep((kept, 0), waker).is_none());
+    };
+    assert!(!foreign.are_many());
+    let mut most = 0;
+    for _ in 0..10_000 {
+        keep(&mut foreign);
+        most = most.max(foreign.wakers.len());
+        if foreign.are_many() {
+            foreign.take().for_each(drop);
+        }
+    }
+    assert!(most < 200, "{most} kept");
+    // A thousand that come back each time are not woken at each turn.
+    for _ in 0..1_000 {
+        keep(&mut foreign);
+    }
+    let mut wakings = 0;
+    for _ in 0..100 {
+        if foreign.are_many() {
+            wakings += 1;
+            foreign.take().for_each(drop);
+            for _ in 0..1_000 {
+                keep(&mut foreign);
+            }
+        }
+    }
+    assert_eq!(wakings, 1);
 }
