@@ -25,6 +25,9 @@ pub struct Args {
     /// Clients beyond this number are turned away
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
     pub max_connections: usize,
+    /// Rooms that may be in memory at once; a JOIN that would make one more is refused (437)
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
+    pub max_rooms: usize,
     /// Allow everybody to crash things: CRASH <#room | db | cache | connection NICK>, and TREE
     #[arg(long)]
     pub chaos: bool,
@@ -37,7 +40,8 @@ pub struct Args {
     /// Time that a client has for NICK and USER
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub registration_timeout: Duration,
-    /// Output that may wait for a client; one that does not read is disconnected
+    /// Output that may wait for a client, the answers that it has asked for not counted; one
+    /// that does not read is disconnected
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, value_parser = queue_size)]
     pub send_queue: usize,
     /// How long messages wait for a database that is away before chat goes on without history
@@ -46,7 +50,7 @@ pub struct Args {
     /// How many messages of a room may wait for the database
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
     pub history_queue: usize,
-    /// How long a room without members stays in memory
+    /// How long a room without members stays in memory, if something was ever said in it
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub room_idle: Duration,
     /// Lines that a client may send at once
@@ -73,6 +77,7 @@ impl Args {
                 limit: self.database_limit,
             },
             max_connections: self.max_connections,
+            max_rooms: self.max_rooms,
             chaos: self.chaos,
             restart_intensity: self.restart_intensity,
             ping_interval: self.ping_interval,
@@ -154,6 +159,8 @@ mod tests {
             ["--listen", "127.0.0.1:99999"],
             ["--max-connections", "0"],
             ["--max-connections", "-1"],
+            ["--max-rooms", "0"],
+            ["--max-rooms", "many"],
             ["--database-limit", "0"],
             ["--ping-interval", "0"],
             ["--ping-interval", "NaN"],

@@ -1,7 +1,7 @@
 //! The log: one readable line for each thing that happens.
 //!
 //! ```text
-//! 11:22:33.044 CRASH   room:#rust <0.41.1>: panic at src/room/mod.rs:120: bob asked #rust to crash
+//! 11:22:33.044 CRASH   room:#rust <0.41.1>: panic at examples/chat/src/room/mod.rs:157: bob asked #rust to crash
 //! 11:22:33.044 RESTART #rust <0.44.1> by chat_room_sup (9 restarts left)
 //! ```
 

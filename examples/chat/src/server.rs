@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) database: Location,
     pub(crate) max_connections: usize,
+    /// Rooms that may run at the same time.
+    pub(crate) max_rooms: usize,
     pub(crate) chaos: bool,
     /// Replaces the restart intensity of every supervisor.
     pub(crate) restart_intensity: Option<u32>,

@@ -5,7 +5,7 @@
 //! ├── chat_db_sup (rest_for_one, 5 in 30 s)
 //! │   ├── db_pool
 //! │   └── cache
-//! ├── chat_room_sup (dynamic: transient rooms, 10 in 60 s)
+//! ├── chat_room_sup (dynamic: transient rooms, 10 in 60 s, at most --max-rooms)
 //! ├── chat_conn_sup (dynamic: temporary connections)
 //! └── listener
 //! ```
@@ -81,6 +81,7 @@ async fn room_sup(server: Arc<Server>) -> Result<DynamicSupervisorRef, StartErro
     DynamicSupervisor::new()
         .name(ROOM_SUP)
         .intensity(server.config.restart_intensity.unwrap_or(10), seconds(60))
+        .max_children(server.config.max_rooms)
         .start_link()
         .await
 }

@@ -40,12 +40,13 @@ impl Connection {
             ToConnection::Refused { room, seq, why } => self.refused(&room, seq, why),
             ToConnection::Delivered { room, seq } => self.delivered(&room, seq),
             ToConnection::Room { key, pid } => self.room_found(&key, pid),
+            ToConnection::NoMoreRooms { key } => self.no_more_rooms(&key),
             ToConnection::Answer(lines) => {
                 if let Busy::Asking(monitor) = self.busy {
                     demonitor_flush(monitor);
                     self.busy = Busy::No;
                 }
-                lines.into_iter().for_each(|line| self.push(line));
+                lines.into_iter().for_each(|line| self.push_answer(line));
             }
             ToConnection::Direct {
                 from,

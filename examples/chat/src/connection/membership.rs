@@ -21,10 +21,10 @@ use crate::irc::numeric::{
     ERR_CANNOTSENDTOCHAN, ERR_NOSUCHCHANNEL, ERR_TOOMANYCHANNELS, ERR_UNAVAILRESOURCE, TOPIC,
     TOPICWHOTIME,
 };
-use crate::room;
 use crate::room::protocol::{
     Entry, Leave, Profile, RoomMessage, Say, ToConnection, Uid, Welcome, What,
 };
+use crate::room::{self, OpenError};
 use crate::server::SERVER_NAME;
 
 /// Bounds of the pause between two attempts to find a room.
@@ -115,17 +115,23 @@ impl Connection {
         }
         let (me, key) = (self_pid(), Arc::clone(key));
         let (server, name) = (Arc::clone(&self.server), membership.name.clone());
+        let joined = membership.joined;
         spawn_link(async move {
             let mut pause = PAUSE.0;
             // Ends with the connection, to which it is linked, at the latest.
-            let pid = loop {
-                if let Some(pid) = room::open(&server, &name).await {
-                    break pid;
+            let found = loop {
+                match room::open(&server, &name).await {
+                    Ok(pid) => break ToConnection::Room { key, pid },
+                    // Who was in the room waits for a place, who wants to make one is told.
+                    Err(OpenError::TooMany) if !joined => {
+                        break ToConnection::NoMoreRooms { key };
+                    }
+                    Err(OpenError::TooMany | OpenError::NotNow) => {}
                 }
                 sleep(pause).await;
                 pause = (pause * 2).min(PAUSE.1);
             };
-            send(me, ToConnection::Room { key, pid });
+            send(me, found);
         });
     }
 
@@ -152,6 +158,21 @@ impl Connection {
                 say: say.clone(),
             });
         }
+    }
+
+    /// The room is not there, and there are as many as there may be.
+    pub(super) fn no_more_rooms(&mut self, key: &Arc<str>) {
+        let is_waiting = |m: &Membership| !m.joined && m.process.is_none();
+        if !self.rooms.get(key).is_some_and(is_waiting) {
+            return;
+        }
+        if let Some(name) = self.part_room(key, &Leave::Silent) {
+            self.reply(ERR_UNAVAILRESOURCE, |b| {
+                b.param(name.shown().as_bytes())
+                    .trailing("The server has no place for another room, try again later")
+            });
+        }
+        self.joined_one();
     }
 
     pub(super) fn room_down(&mut self, down: &Down) {
@@ -192,14 +213,14 @@ impl Connection {
             });
         }
         let names = names_lines(&profile.nick, &shown, welcome.nicks.iter().map(|n| &**n));
-        names.into_iter().for_each(|line| self.push(line));
+        names.into_iter().for_each(|line| self.push_answer(line));
         let server_time = self.caps.server_time;
         let replay = welcome
             .replay
             .iter()
             .filter_map(|post| post.replay_line(&shown, server_time));
         for line in replay.collect::<Vec<_>>() {
-            self.push(line);
+            self.push_answer(line);
         }
         if let Some(remark) = welcome.remark {
             let line = Builder::from(SERVER_NAME, "NOTICE")

@@ -222,6 +222,11 @@ impl Connection {
                 self.heard = Instant::now();
                 self.pinged = None;
             }
+            // It reads what it has asked for; a PING would come long after that.
+            Event::Wrote if self.output.is_long() => {
+                self.heard = Instant::now();
+                self.pinged = None;
+            }
             Event::Wrote => {}
             Event::Eof => self.eof = true,
             Event::Failed(error) => {
@@ -254,7 +259,7 @@ impl Connection {
             // The nick is free at once, not only when the last words are read.
             let _ = unregister(&nick_process(nick));
         }
-        if self.output.is_over() {
+        if self.output.is_long() {
             // Only the last words still matter, and there is little time for them.
             self.output.clear_waiting();
         }
@@ -271,6 +276,14 @@ impl Connection {
     fn push(&mut self, line: Line) {
         if self.closing.is_none() {
             self.output.push(line);
+        }
+    }
+
+    /// Queues a line of an answer that may be long. The next command waits until most of it is
+    /// written.
+    fn push_answer(&mut self, line: Line) {
+        if self.closing.is_none() {
+            self.output.push_answer(line);
         }
     }
 

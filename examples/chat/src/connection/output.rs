@@ -1,4 +1,9 @@
 //! What waits to be written to one client: bounded, and shared with the other clients.
+//!
+//! What others say counts for the bound. The lines of an answer do not: the client has asked for
+//! them, they are there at once, and it can only read them one after the other. They keep their
+//! place among the other lines, and the client's next command waits while there is
+//! [too much](Output::is_long) of it all.
 
 use std::collections::VecDeque;
 
@@ -7,14 +12,24 @@ use crate::irc::line::Line;
 /// How much is handed to the socket in one write.
 const PIECE: usize = 16 * 1024;
 
+#[derive(Debug)]
+struct Waiting {
+    line: Line,
+    counts: bool,
+}
+
 /// The queue of lines to one client.
 #[derive(Debug)]
 pub(crate) struct Output {
-    lines: VecDeque<Line>,
+    lines: VecDeque<Waiting>,
     /// Bytes in `lines`.
     waiting: usize,
+    /// How many of them count.
+    counted: usize,
     /// The piece that is being written.
     piece: Vec<u8>,
+    /// How many bytes of it count.
+    piece_counted: usize,
     written: usize,
     limit: usize,
     server_time: bool,
@@ -26,7 +41,9 @@ impl Output {
         Output {
             lines: VecDeque::new(),
             waiting: 0,
+            counted: 0,
             piece: Vec::new(),
+            piece_counted: 0,
             written: 0,
             limit,
             server_time: false,
@@ -37,18 +54,40 @@ impl Output {
     pub(crate) fn set_server_time(&mut self, on: bool) {
         // What waits was counted without or with its tag: count again.
         self.server_time = on;
-        self.waiting = self.lines.iter().map(|l| l.wire(on).len()).sum();
+        (self.waiting, self.counted) = (0, 0);
+        for Waiting { line, counts } in &self.lines {
+            let bytes = line.wire(on).len();
+            self.waiting += bytes;
+            self.counted += if *counts { bytes } else { 0 };
+        }
     }
 
     /// Adds a line.
     pub(crate) fn push(&mut self, line: Line) {
-        self.waiting += line.wire(self.server_time).len();
-        self.lines.push_back(line);
+        self.add(line, true);
     }
 
-    /// Whether more waits than may. That alone is no fault of the client: one long answer may
-    /// do it; it is, if the socket takes nothing.
+    /// Adds a line of an answer.
+    pub(crate) fn push_answer(&mut self, line: Line) {
+        self.add(line, false);
+    }
+
+    fn add(&mut self, line: Line, counts: bool) {
+        let bytes = line.wire(self.server_time).len();
+        self.waiting += bytes;
+        self.counted += if counts { bytes } else { 0 };
+        self.lines.push_back(Waiting { line, counts });
+    }
+
+    /// Whether more waits than may, answers not counted. That alone is no fault of the client:
+    /// much may have come at once; it is, if the socket takes nothing.
     pub(crate) fn is_over(&self) -> bool {
+        let unwritten = self.piece.len() - self.written;
+        self.counted + self.piece_counted.min(unwritten) > self.limit
+    }
+
+    /// Whether so much waits, answers included, that nothing more should be asked for.
+    pub(crate) fn is_long(&self) -> bool {
         self.pending() > self.limit
     }
 
@@ -62,12 +101,16 @@ impl Output {
         if self.written == self.piece.len() {
             self.piece.clear();
             self.written = 0;
+            self.piece_counted = 0;
             while self.piece.len() < PIECE {
-                let Some(line) = self.lines.pop_front() else {
+                let Some(Waiting { line, counts }) = self.lines.pop_front() else {
                     break;
                 };
                 let wire = line.wire(self.server_time);
+                let counted = if counts { wire.len() } else { 0 };
                 self.waiting -= wire.len();
+                self.counted -= counted;
+                self.piece_counted += counted;
                 self.piece.extend_from_slice(wire);
             }
         }
@@ -87,7 +130,7 @@ impl Output {
     /// Forgets all whole lines that wait; only the line under way is finished.
     pub(crate) fn clear_waiting(&mut self) {
         self.lines.clear();
-        self.waiting = 0;
+        (self.waiting, self.counted) = (0, 0);
         // Cut after the line end that follows what the client has seen of this piece.
         if self.written > 0 && self.piece.get(self.written - 1) != Some(&b'\n') {
             let rest = &self.piece[self.written..];
@@ -149,6 +192,46 @@ mod tests {
         assert!(rest.ends_with("a\r\n") && !rest.contains('b'), "{rest}");
         output.advance(rest.len());
         assert_eq!(output.next_piece(), b"X :bye\r\n");
+    }
+
+    #[test]
+    fn an_answer_keeps_its_place_and_does_not_count_for_the_limit() {
+        let mut output = Output::new(100);
+        output.push(line("before"));
+        (0..5_000).for_each(|n| output.push_answer(line(&n.to_string())));
+        assert!(output.is_long() && !output.is_over());
+        output.set_server_time(true);
+        output.set_server_time(false);
+        assert!(output.is_long() && !output.is_over(), "counted again");
+        output.push(line("after"));
+        let mut seen = Vec::new();
+        while output.pending() > 0 {
+            assert!(!output.is_over(), "whatever is under way");
+            let piece = output.next_piece();
+            let n = piece.len().min(999);
+            seen.extend_from_slice(&piece[..n]);
+            output.advance(n);
+        }
+        assert!(!output.is_long());
+        let seen = String::from_utf8(seen).unwrap();
+        let mut lines = seen.lines();
+        assert_eq!(lines.next(), Some("X :before"));
+        assert_eq!(lines.next_back(), Some("X :after"));
+        assert!((0..5_000).map(|n| format!("X :{n}")).eq(lines));
+    }
+
+    #[test]
+    fn what_others_say_counts_also_behind_an_answer() {
+        let mut output = Output::new(100);
+        (0..100).for_each(|_| output.push_answer(line("answer")));
+        output.push(line(&"a".repeat(50)));
+        assert!(!output.is_over());
+        output.push(line(&"b".repeat(50)));
+        assert!(output.is_over());
+        output.next_piece();
+        assert!(output.is_over(), "all of it is under way and unwritten");
+        output.clear_waiting();
+        assert!(!output.is_over());
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Connection {
     /// Carries out what the client has asked for, as far as it is its turn.
     pub(super) fn work(&mut self, now: Instant) {
         self.settle();
-        while self.closing.is_none() && matches!(self.busy, Busy::No) && self.unsettled < WINDOW {
+        while self.closing.is_none() && self.is_free() {
             if !self.bucket.is_open(now) {
                 if self.input.pending() > INPUT_LIMIT {
                     self.close("Excess Flood", ExitReason::Normal);
@@ -43,6 +43,11 @@ impl Connection {
             }
             self.settle();
         }
+    }
+
+    /// Whether the next command may be carried out.
+    fn is_free(&self) -> bool {
+        matches!(self.busy, Busy::No) && self.unsettled < WINDOW && !self.output.is_long()
     }
 
     /// Goes on with what had to wait until the client's words were delivered.
@@ -88,11 +93,7 @@ impl Connection {
     /// Whether the socket is read at the moment: always while the client is slowed down (it may
     /// be a flood), but not while it waits for us.
     pub(super) fn wants_input(&self) -> bool {
-        match &self.busy {
-            _ if self.eof => false,
-            Busy::No if self.unsettled < WINDOW => true,
-            _ => self.input.pending() < INPUT_LIMIT,
-        }
+        !self.eof && (self.is_free() || self.input.pending() < INPUT_LIMIT)
     }
 
     /// When something must be done though nothing happens.
@@ -104,7 +105,7 @@ impl Connection {
             (Some(_), None) => self.heard + config.ping_interval,
         };
         let turn = match &self.busy {
-            Busy::No if self.input.pending() > 0 && !self.bucket.is_open(now) => {
+            Busy::No if self.is_free() && self.input.pending() > 0 && !self.bucket.is_open(now) => {
                 Some(self.bucket.next_token(now))
             }
             Busy::Joining { deadline } | Busy::Settling { deadline, .. } => Some(*deadline),

@@ -19,6 +19,7 @@ impl Room {
             return;
         }
         self.empty_since = None;
+        self.deserted = false;
         let joined = self.event(What::Joined(profile.uid), self.join_line(&profile));
         match seen {
             Some(seen) => {
@@ -88,6 +89,7 @@ impl Room {
         self.ring.forget(uid);
         if self.members.is_empty() {
             self.empty_since = Some(Instant::now());
+            self.deserted = true;
             send_after(
                 self.server.config.room_idle,
                 self_pid(),

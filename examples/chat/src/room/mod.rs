@@ -38,12 +38,20 @@ const RETRY_LOST: Duration = Duration::from_millis(50);
 /// How soon it is tried again while nobody waits for it, or after the database has refused it.
 const RETRY_REFUSED: Duration = Duration::from_secs(1);
 
-/// The process of the room with this name, started if need be. `None` if that is not possible
-/// just now (chat_room_sup is restarting, for example).
-pub(crate) async fn open(server: &Arc<Server>, name: &RoomName) -> Option<Pid> {
+/// Why there is no process of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    /// There are as many rooms as there may be.
+    TooMany,
+    /// It is not possible just now (chat_room_sup is restarting, for example).
+    NotNow,
+}
+
+/// The process of the room with this name, started if need be.
+pub(crate) async fn open(server: &Arc<Server>, name: &RoomName) -> Result<Pid, OpenError> {
     let process = name.process();
     if let Some(pid) = whereis(&process) {
-        return Some(pid);
+        return Ok(pid);
     }
     let args = (name.clone(), Arc::clone(server));
     let start = move || Room::start_link(args.clone()).name(process.clone());
@@ -52,8 +60,10 @@ pub(crate) async fn open(server: &Arc<Server>, name: &RoomName) -> Option<Pid> {
         .start_child(spec)
         .await
     {
-        Ok(pid) | Err(StartChildError::AlreadyStarted(pid)) => Some(pid),
-        Err(_) => None,
+        Ok(pid) | Err(StartChildError::AlreadyStarted(pid)) => Ok(pid),
+        // Somebody else may have got the last place for the same room.
+        Err(StartChildError::MaxChildren) => whereis(&name.process()).ok_or(OpenError::TooMany),
+        Err(_) => Err(OpenError::NotNow),
     }
 }
 
@@ -87,6 +97,8 @@ pub(crate) struct Room {
     /// When the next `StoreTimer` comes.
     store_timer: Option<Instant>,
     empty_since: Option<Instant>,
+    /// It had members, and the last one has left.
+    deserted: bool,
 }
 
 impl GenServer for Room {
@@ -117,6 +129,7 @@ impl GenServer for Room {
             hold_until: now,
             store_timer: None,
             empty_since: Some(now),
+            deserted: false,
             name,
             server,
         })
@@ -143,14 +156,14 @@ impl GenServer for Room {
             RoomMessage::IdleTimer => return self.idle_timer(),
             RoomMessage::Crash { by } => panic!("{by} asked {} to crash", self.name.shown()),
         }
-        Next::Continue
+        self.go_on()
     }
 
     async fn handle_info(&mut self, info: Info, _: &mut Context<Self>) -> Next {
         if let Info::Down(down) = info {
             self.down(down.pid, &down.reason);
         }
-        Next::Continue
+        self.go_on()
     }
 }
 
@@ -367,6 +380,17 @@ impl Room {
         let todo = self.outbox.look(now);
         self.carry_out(todo);
         self.pump(now);
+    }
+
+    /// A room that its last member has left, in which nothing was ever said and which has no
+    /// topic, is worth nothing to anybody: it ends at once. Who is on the way in finds the next.
+    fn go_on(&self) -> Next {
+        let untouched = self.last_at == 0 && self.topic.is_none() && self.outbox.is_empty();
+        if self.deserted && self.past_known && untouched {
+            Next::Stop(ExitReason::Normal)
+        } else {
+            Next::Continue
+        }
     }
 
     fn idle_timer(&mut self) -> Next {

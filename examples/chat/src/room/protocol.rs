@@ -190,6 +190,8 @@ pub(crate) enum ToConnection {
     Delivered { room: Arc<str>, seq: i64 },
     /// From our helper: the process of a room that we want to be in.
     Room { key: Arc<str>, pid: Pid },
+    /// From our helper: there may be no further room.
+    NoMoreRooms { key: Arc<str> },
     /// From our helper: what the client had asked for.
     Answer(Vec<Line>),
     /// Another client speaks to ours.

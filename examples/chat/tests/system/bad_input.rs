@@ -201,10 +201,12 @@ fn a_client_that_never_reads_is_closed_with_the_reason() {
     }
     let mut witness = Client::in_room(server.address(), "witness", ROOM);
     let mut deaf = Client::in_room(server.address(), "deaf", ROOM);
-    // It asks and asks, and does not read the answers.
+    // It asks and asks, and does not read the answers. They would wait for it; what others say
+    // does not.
     let deadline = Instant::now() + DEADLINE;
     let quit = loop {
         let _ = deaf.send_for("LIST\r\n".repeat(4).as_bytes(), Duration::from_millis(10));
+        witness.say(ROOM, &"are you listening? ".repeat(20));
         match witness.next_within(Duration::from_millis(100)) {
             Ok(Some(line)) if line.is("QUIT") => break line,
             Ok(Some(_)) | Err(_) => assert!(Instant::now() < deadline, "it is never closed"),

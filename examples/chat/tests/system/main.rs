@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bad_input;
+mod bounds;
 mod conversation;
 mod disk;
 mod endings;
