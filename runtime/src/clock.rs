@@ -1,4 +1,4 @@
-//! The only place that asks for the time.
+//! The time that timers go by: the only place that asks for it.
 //!
 //! Ticks are milliseconds of a monotonic clock. A deadline is rounded up and the
 //! present is rounded down, so nothing fires early.

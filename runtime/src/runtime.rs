@@ -4,8 +4,10 @@ use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crate::local;
@@ -13,6 +15,7 @@ use crate::message::Message;
 use crate::names::{RegisterError, SendError, UnregisterError};
 use crate::panic::{catch_panic, install_hook};
 use crate::pid::Pid;
+use crate::process::reply::{Reply, ReplyError, reply_channel};
 use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
 use crate::process::{links, table};
 use crate::reason::{ExitReason, IntoExitReason};
@@ -139,21 +142,40 @@ impl Runtime {
             local::with(|local| local.worker.get().is_none()),
             "`block_on` must not be called inside a regrow process: await instead"
         );
-        let (sender, output) = mpsc::sync_channel(1);
+        // A reply handle: dropped by the end of the process, it says why that ended.
+        let (output, reply) = reply_channel();
         self.handle.spawn(async move {
-            let ended = catch_panic(body).await;
-            let reason = match &ended {
-                Ok(_) => ExitReason::Normal,
-                Err(reason) => reason.clone(),
-            };
-            // The receiver waits below; it goes only after this.
-            let _ = sender.send(ended);
-            reason
+            match catch_panic(body).await {
+                Ok(value) => {
+                    output.send(value);
+                    ExitReason::Normal
+                }
+                Err(reason) => reason,
+            }
         });
-        match output.recv() {
-            Ok(Ok(output)) => output,
-            Ok(Err(reason)) => panic!("the process of `block_on` ended: {reason}"),
-            Err(_) => panic!("the process of `block_on` was ended by an exit signal"),
+        match wait(reply) {
+            Ok(value) => value,
+            Err(ReplyError::Exit(reason)) => panic!("the process of `block_on` ended: {reason}"),
+            Err(error) => panic!("the process of `block_on` ended: {error}"),
+        }
+    }
+}
+
+/// Waits on this thread, which is no worker.
+fn wait<R: Send + 'static>(reply: Reply<R>) -> Result<R, ReplyError> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut reply = pin!(reply);
+    loop {
+        match reply.as_mut().poll(&mut cx) {
+            Poll::Ready(result) => return result,
+            Poll::Pending => thread::park(),
         }
     }
 }
@@ -168,7 +190,7 @@ impl Drop for Runtime {
         if on_own_worker == Some(true) {
             // A process cannot wait for its own end: somebody else must.
             let shared = shared.clone();
-            let waiter = std::thread::Builder::new().name("regrow-drop".into());
+            let waiter = thread::Builder::new().name("regrow-drop".into());
             if let Err(error) = waiter.spawn(move || end(&shared)) {
                 tracing::error!(target: "regrow::runtime", %error, "the runtime could not be ended");
             }

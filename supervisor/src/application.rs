@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use regrow_runtime::{
     Down, ExitReason, Message, MonitorRef, Pid, Runtime, catch_panic, exit, monitor, receive,
@@ -43,7 +44,7 @@ type Hook = Box<dyn FnOnce(Pid) -> Boxed<()> + Send>;
 /// | what happens | exit code | on stderr |
 /// |---|---|---|
 /// | SIGINT (Ctrl-C) or SIGTERM: the tree is stopped in order | 0 | |
-/// | a second such signal while that goes on: the program ends at once | 1 | that it did |
+/// | a second such signal while that goes on, half a second or more later: the program ends at once | 1 | that it did |
 /// | the root does not start | 1 | why |
 /// | the root ends by itself, whatever its reason | 1 | the reason |
 ///
@@ -202,6 +203,10 @@ impl fmt::Debug for Application {
 /// From the signal thread: the operating system asks the program to end.
 struct Signalled;
 
+/// So soon after the first, a signal is no second thought of the user's but the same one twice:
+/// a shell or a supervising program may signal the program and its process group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
 /// Passes the first signal on as a message; the second ends the program on the spot.
 ///
 /// A thread of its own: a signal handler may do next to nothing, and the scheduler's threads may
@@ -209,14 +214,19 @@ struct Signalled;
 fn listen(name: String, mut signals: Signals, application: Pid) -> io::Result<()> {
     let listener = thread::Builder::new().name(format!("{name}-signals"));
     listener.spawn(move || {
-        let mut stopping = false;
+        let mut first: Option<Instant> = None;
         for _ in signals.forever() {
-            if stopping {
-                eprintln!("{name}: second signal, ending at once");
-                std::process::exit(1);
+            match first {
+                None => {
+                    first = Some(Instant::now());
+                    send(application, Signalled);
+                }
+                Some(first) if first.elapsed() < SAME_SIGNAL => {}
+                Some(_) => {
+                    eprintln!("{name}: second signal, ending at once");
+                    std::process::exit(1);
+                }
             }
-            stopping = true;
-            send(application, Signalled);
         }
     })?;
     Ok(())

@@ -315,6 +315,33 @@ impl<M> fmt::Display for Name<M> {
     }
 }
 
+impl<M> From<&'static str> for Name<M> {
+    fn from(name: &'static str) -> Self {
+        Name::new(name)
+    }
+}
+
+impl<M> From<Arc<str>> for Name<M> {
+    fn from(name: Arc<str>) -> Self {
+        Name {
+            text: Text::Shared(name),
+            message: PhantomData,
+        }
+    }
+}
+
+impl<M> From<String> for Name<M> {
+    fn from(name: String) -> Self {
+        Name::from(Arc::from(name))
+    }
+}
+
+impl<M> From<&Name<M>> for Name<M> {
+    fn from(name: &Name<M>) -> Self {
+        name.clone()
+    }
+}
+
 impl<M> From<Name<M>> for Arc<str> {
     fn from(name: Name<M>) -> Self {
         match name.text {

@@ -13,8 +13,8 @@ use regrow_runtime::{
 
 use super::GenServer;
 use super::process;
-use crate::ServerRef;
 use crate::child::unlink_and_flush;
+use crate::{Name, ServerRef};
 
 /// A server about to be started, from [`GenServer::start`] or [`GenServer::start_link`]; awaiting
 /// it starts it and gives a [`ServerRef`] once its `init` is done.
@@ -48,10 +48,10 @@ impl<S: GenServer> Start<S> {
         }
     }
 
-    /// Registers the server under this name before `init` runs. Takes a
-    /// [`Name`](crate::Name), too.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
+    /// Registers the server under this name before `init` runs. A [`Name`] must be one for
+    /// this server's messages; a text becomes one.
+    pub fn name(mut self, name: impl Into<Name<S::Message>>) -> Self {
+        self.name = Some(name.into().into());
         self
     }
 
