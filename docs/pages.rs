@@ -14,5 +14,7 @@ macro_rules! pages {
 pages! {
     getting_started: "src/getting-started.md",
     processes: "src/processes.md",
+    gen_server: "src/gen-server.md",
     supervision: "src/supervision.md",
+    applications: "src/applications.md",
 }
