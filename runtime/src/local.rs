@@ -25,6 +25,8 @@ pub(crate) struct Local {
     dropped: RefCell<Vec<(Box<dyn Fail>, bool)>>,
     /// Where the panic that is under way started.
     pub(crate) panic: Cell<Option<Place>>,
+    /// The process is being ended by unwinding, without a panic.
+    pub(crate) unwinds: Cell<bool>,
     /// Indices of free slots, for births on this thread.
     pub(crate) free: RefCell<Vec<u32>>,
     references: Cell<(u64, u64)>,
@@ -41,6 +43,7 @@ thread_local! {
             dead_letters: Cell::new(false),
             dropped: RefCell::new(Vec::new()),
             panic: Cell::new(None),
+            unwinds: Cell::new(false),
             free: RefCell::new(Vec::new()),
             references: Cell::new((0, 0)),
             worker: OnceCell::new(),

@@ -42,8 +42,11 @@ pub(crate) fn install_hook() {
                     line: location.line(),
                     backtrace: backtrace(),
                 });
-                local.panic.set(place);
-                true
+                let before = local.panic.replace(place);
+                // A panic in a drop while the process unwinds already: Rust will
+                // abort, and nobody will be left to report it. So print it, too.
+                let mine = |place: Place| place.pid == local.pid.get();
+                !local.unwinds.get() && !before.is_some_and(mine)
             });
             if in_process != Some(true) {
                 before(info);
@@ -88,11 +91,13 @@ pub(crate) fn discard<T>(what: &str, value: T) {
 
 /// Ends the current process by unwinding to its boundary.
 pub(crate) fn end_with(reason: ExitReason) -> ! {
+    local::with(|local| local.unwinds.set(true));
     resume_unwind(Box::new(EndWith(reason)))
 }
 
 fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
     let place = local::with(|local| {
+        local.unwinds.set(false);
         let place = local.panic.take()?;
         (place.pid == local.pid.get()).then_some(place)
     });

@@ -208,7 +208,8 @@ fn end(shared: &Shared) {
             links::exit(pid, ExitReason::Kill);
         }
     });
-    let halted = shared.halt(PATIENCE);
+    // The threads that can end do so at once.
+    let halted = shared.halt(if ended { PATIENCE } else { PATIENCE / 10 });
     if !ended || !halted {
         let processes = table::pids_of(shared.id);
         tracing::error!(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::thread;
@@ -128,7 +128,7 @@ impl Application {
         match self.run_to_end() {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
-                eprintln!("{name}: {failure}");
+                complain(&name, &failure);
                 ExitCode::FAILURE
             }
         }
@@ -200,6 +200,12 @@ impl fmt::Debug for Application {
     }
 }
 
+/// Says why the program ends, if anybody still reads it: a panic for want of a reader would
+/// take the exit code, or the thread that listens to signals, along.
+fn complain(name: &str, what: &dyn fmt::Display) {
+    let _ = writeln!(io::stderr(), "{name}: {what}");
+}
+
 /// From the signal thread: the operating system asks the program to end.
 struct Signalled;
 
@@ -223,7 +229,7 @@ fn listen(name: String, mut signals: Signals, application: Pid) -> io::Result<()
                 }
                 Some(first) if first.elapsed() < SAME_SIGNAL => {}
                 Some(_) => {
-                    eprintln!("{name}: second signal, ending at once");
+                    complain(&name, &"second signal, ending at once");
                     std::process::exit(1);
                 }
             }

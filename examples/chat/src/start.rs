@@ -44,7 +44,8 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn refuse(why: &str) -> ExitCode {
-    eprintln!("chat: {why}");
+    // Nobody may be reading any more, and the exit code says it, too.
+    let _ = writeln!(std::io::stderr(), "chat: {why}");
     ExitCode::FAILURE
 }
 

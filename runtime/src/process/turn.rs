@@ -106,6 +106,11 @@ fn handle(
                 answer_for_dead(envelope, dead);
                 continue;
             }
+            if envelope.kind() == signal::MESSAGE {
+                queue.append(envelope);
+                arrived = true;
+                continue;
+            }
             match accept(header, pid, envelope, queue, woken || again || arrived) {
                 Accepted::Message(envelope) => {
                     queue.append(envelope);
@@ -156,6 +161,7 @@ enum Accepted {
     Fatal(ExitReason),
 }
 
+/// Handles a signal that is no message.
 fn accept(
     header: &Header,
     pid: Pid,
@@ -164,7 +170,6 @@ fn accept(
     runnable: bool,
 ) -> Accepted {
     match envelope.kind() {
-        signal::MESSAGE => Accepted::Message(envelope),
         signal::EXIT => {
             let Some(Exit {
                 pid: from,

@@ -88,7 +88,11 @@ fn until_decided(mut steal: impl FnMut() -> Steal<u32>) -> Option<u32> {
 }
 
 /// The process that was just woken by the one running: next in line, and hot in
-/// the cache. Both its owner and thieves take it by swap.
+/// the cache.
+///
+/// Only its owner puts one in, so what is empty stays empty until the owner's
+/// store, which needs no read-modify-write; thieves may take at any time, and so
+/// everybody takes by swap.
 #[derive(Debug)]
 pub(crate) struct NextProcess(AtomicU32);
 
@@ -97,9 +101,13 @@ impl NextProcess {
         NextProcess(AtomicU32::new(0))
     }
 
-    /// Puts a process in; returns the one that it displaced. Release: the taker
-    /// sees the process as it was queued.
+    /// Puts a process in; returns the one that it displaced. For the owner.
+    /// Release: the taker sees the process as it was queued.
     pub(crate) fn replace(&self, index: u32) -> Option<u32> {
+        if self.is_empty() {
+            self.0.store(index, Ordering::Release);
+            return None;
+        }
         let displaced = self.0.swap(index, Ordering::AcqRel);
         (displaced != 0).then_some(displaced)
     }
