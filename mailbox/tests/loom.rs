@@ -2,7 +2,7 @@
 //! bounds of each model, of the code that ships.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release -p regrow-mailbox --test loom
+//! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release -p regrow-mailbox --test 'loom*'
 //! ```
 //!
 //! The names of the models say what meets what. What each must show is the same:
@@ -408,105 +408,4 @@ fn stale_and_fresh_senders_and_two_workers() {
             assert_eq!(dead, 1);
         });
     });
-}
-
-/// The answer cell: who waits gets the value or is woken; nothing leaks (loom
-/// counts the allocations behind its own `Arc`s) and nothing is freed twice.
-mod answer {
-    use std::sync::Arc as StdArc;
-    use std::sync::atomic::{AtomicUsize as StdUsize, Ordering as StdOrdering};
-    use std::task::{Context, Poll, Wake, Waker};
-
-    use loom::sync::{Arc, Notify};
-    use loom::thread;
-    use regrow_mailbox::{AnswerSender, answer};
-
-    /// Wakes a thread of the model.
-    struct Rouse(Arc<Notify>);
-
-    impl Wake for Rouse {
-        fn wake(self: StdArc<Self>) {
-            self.0.notify();
-        }
-    }
-
-    fn waker() -> (Arc<Notify>, Waker) {
-        let notify = Arc::new(Notify::new());
-        let waker = Waker::from(StdArc::new(Rouse(notify.clone())));
-        (notify, waker)
-    }
-
-    fn answer_and_wake<T: Send>(sender: AnswerSender<T>, value: T) {
-        if let Some(waker) = sender.send(value) {
-            waker.wake();
-        }
-    }
-
-    /// A value that counts its drops.
-    struct Counted(StdArc<StdUsize>);
-
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, StdOrdering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn whoever_waits_is_woken_and_finds_the_value() {
-        loom::model(|| {
-            let (sender, mut receiver) = answer::<u32>();
-            let sender = thread::spawn(move || answer_and_wake(sender, 5));
-            let (notify, waker) = waker();
-            let mut cx = Context::from_waker(&waker);
-            let value = loop {
-                match receiver.poll(&mut cx) {
-                    Poll::Ready(value) => break value,
-                    Poll::Pending => notify.wait(),
-                }
-            };
-            assert_eq!(value, Some(5));
-            sender.join().unwrap();
-        });
-    }
-
-    #[test]
-    fn the_newest_waker_is_the_one_that_is_woken() {
-        loom::model(|| {
-            let (sender, mut receiver) = answer::<u32>();
-            let sender = thread::spawn(move || answer_and_wake(sender, 5));
-            let (_, first) = waker();
-            let (notify, second) = waker();
-            let mut value = receiver.poll(&mut Context::from_waker(&first));
-            while value.is_pending() {
-                value = receiver.poll(&mut Context::from_waker(&second));
-                if value.is_pending() {
-                    notify.wait();
-                }
-            }
-            assert_eq!(value, Poll::Ready(Some(5)));
-            sender.join().unwrap();
-        });
-    }
-
-    #[test]
-    fn an_answer_that_nobody_waits_for_any_more_is_dropped_once() {
-        for polled in [false, true] {
-            loom::model(move || {
-                let drops = StdArc::new(StdUsize::new(0));
-                let (sender, mut receiver) = answer::<Counted>();
-                let value = Counted(drops.clone());
-                let sender = thread::spawn(move || {
-                    sender.is_wanted();
-                    answer_and_wake(sender, value);
-                });
-                if polled {
-                    let (_, waker) = waker();
-                    let _pending_or_not = receiver.poll(&mut Context::from_waker(&waker));
-                }
-                drop(receiver);
-                sender.join().unwrap();
-                assert_eq!(drops.load(StdOrdering::Relaxed), 1);
-            });
-        }
-    }
 }
