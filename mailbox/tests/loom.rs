@@ -30,6 +30,35 @@ enum Signal {
     },
 }
 
+/// A signal in a node. The node itself is outside loom's sight, so it carries a
+/// cell that loom watches: written by the sender, touched by whoever gets the node.
+struct Parcel {
+    signal: Signal,
+    contents: UnsafeCell<u32>,
+}
+
+impl Parcel {
+    fn new(signal: Signal) -> Self {
+        let contents = UnsafeCell::new(0);
+        // SAFETY: nobody else has it yet.
+        contents.with_mut(|contents| unsafe { *contents = 1 });
+        Parcel { signal, contents }
+    }
+
+    /// Opens what came out of the queue: a race if the sender's write is not
+    /// ordered before.
+    fn open(envelope: Envelope) -> Signal {
+        let parcel = envelope
+            .downcast::<Parcel>()
+            .expect("only parcels are sent");
+        // SAFETY: it came out of the queue, so it is ours; loom checks it.
+        parcel
+            .contents
+            .with_mut(|contents| unsafe { *contents += 1 });
+        parcel.signal
+    }
+}
+
 /// What the process owns: loom notices when two threads touch it at once.
 #[derive(Debug, Default)]
 struct Body {
@@ -84,14 +113,17 @@ impl Model {
     }
 
     fn send(&self, generation: u32, signal: Signal) {
-        match self.inbox.push(Envelope::new(generation, 0, signal)) {
+        match self
+            .inbox
+            .push(Envelope::new(generation, 0, Parcel::new(signal)))
+        {
             Ok(Pushed::MustRun) => {
                 self.touch_tenant();
                 self.enqueue();
             }
             Ok(Pushed::Queued) => {}
             Err(envelope) => {
-                assert_eq!(envelope.downcast::<Signal>().unwrap(), signal);
+                assert_eq!(Parcel::open(envelope), signal);
                 self.dead.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -125,10 +157,11 @@ impl Model {
             let body = unsafe { &mut *body };
             while let Some(envelope) = taken.batch.pop() {
                 if envelope.generation() != body.tenant {
+                    Parcel::open(envelope);
                     self.dead.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
-                match envelope.downcast::<Signal>().unwrap() {
+                match Parcel::open(envelope) {
                     Signal::Note(note) => body.notes.push(note),
                     Signal::Stop { again } => {
                         stop = Some(again);
@@ -147,7 +180,8 @@ impl Model {
             Some(again) => {
                 self.inbox.retire();
                 let mut left = self.inbox.close();
-                while taken.batch.pop().or_else(|| left.pop()).is_some() {
+                while let Some(envelope) = taken.batch.pop().or_else(|| left.pop()) {
+                    Parcel::open(envelope);
                     self.dead.fetch_add(1, Ordering::Relaxed);
                 }
                 if again {
