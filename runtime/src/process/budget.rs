@@ -56,7 +56,7 @@ pub(crate) fn poll_again(local: &Local, cx: &mut Context<'_>) {
 
 /// Keeps a waker of somebody else's for the next turn that brings anything.
 pub(crate) fn keep_foreign(header: &super::cell::Header, cx: &mut Context<'_>) {
-    if header.ending.get() {
+    if header.is(super::cell::Flag::Ending) {
         return;
     }
     let waker = cx.waker();
@@ -68,7 +68,7 @@ pub(crate) fn keep_foreign(header: &super::cell::Header, cx: &mut Context<'_>) {
         let former = header.with_relations(|it| it.more().foreign.keep(key, waker));
         drop(former);
     }
-    header.has_foreign.set(true);
+    header.set(super::cell::Flag::HasForeign, true);
 }
 
 /// Spends reductions for work that the runtime does not see, such as a long

@@ -14,7 +14,8 @@
 //!   nor touched afterwards; freeing the process drops the rest.
 //! - C6: `queue` and `relations` are reached only through `with_queue` and
 //!   `with_relations`, each on the thread that holds the token (C3), and lent once
-//!   at a time: the flag is up as long as a reference exists.
+//!   at a time: the flag (`QueueIsLent`, `RelationsAreLent`) is up as long as a
+//!   reference exists.
 
 use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
@@ -39,18 +40,28 @@ pub(crate) struct Header {
     parent: u64,
     pub(crate) spawned_at: &'static Location<'static>,
     reductions: Cell<u64>,
+    /// The last id of a link request of ours.
+    last_link_id: Cell<u32>,
     /// How many turns the process has had (wrapping): tells one from the next.
     pub(crate) turns: Cell<u16>,
-    pub(crate) traps_exits: Cell<bool>,
-    /// Set from the moment the reason is fixed.
-    pub(crate) ending: Cell<bool>,
-    /// Whether wakers wait in `relations` for the next turn.
-    pub(crate) has_foreign: Cell<bool>,
-    /// Whether somebody is at work in `queue`, or in `relations` (C6).
-    queue_is_lent: Cell<bool>,
-    relations_are_lent: Cell<bool>,
-    /// The body wants another turn, whatever its inbox says. True at birth.
-    pub(crate) wants_turn: Cell<bool>,
+    flags: Cell<u8>,
+}
+
+/// Yes or no about a process; packed, because every process pays for its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Flag {
+    TrapsExits = 1 << 0,
+    /// From the moment that the reason is fixed.
+    Ending = 1 << 1,
+    /// Wakers wait in `relations` for the next turn.
+    HasForeign = 1 << 2,
+    /// The body wants another turn, whatever its inbox says. At birth it does.
+    WantsTurn = 1 << 3,
+    /// Somebody is at work in `queue` (C6).
+    QueueIsLent = 1 << 4,
+    /// Somebody is at work in `relations` (C6).
+    RelationsAreLent = 1 << 5,
 }
 
 impl Header {
@@ -61,14 +72,36 @@ impl Header {
             parent: parent.map_or(0, Pid::pack),
             spawned_at,
             reductions: Cell::new(0),
+            last_link_id: Cell::new(0),
             turns: Cell::new(0),
-            traps_exits: Cell::new(false),
-            ending: Cell::new(false),
-            has_foreign: Cell::new(false),
-            queue_is_lent: Cell::new(false),
-            relations_are_lent: Cell::new(false),
-            wants_turn: Cell::new(true),
+            flags: Cell::new(Flag::WantsTurn as u8),
         }
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, flag: Flag) -> bool {
+        self.flags.get() & flag as u8 != 0
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, flag: Flag, on: bool) {
+        let others = self.flags.get() & !(flag as u8);
+        self.flags.set(others | if on { flag as u8 } else { 0 });
+    }
+
+    /// Sets a flag and returns what it was.
+    #[inline]
+    pub(crate) fn replace(&self, flag: Flag, on: bool) -> bool {
+        let before = self.is(flag);
+        self.set(flag, on);
+        before
+    }
+
+    /// An id for a link request: never 0, which stands for none.
+    pub(crate) fn fresh_link_id(&self) -> u32 {
+        let id = self.last_link_id.get().wrapping_add(1).max(1);
+        self.last_link_id.set(id);
+        id
     }
 
     pub(crate) fn parent(&self) -> Option<Pid> {
@@ -92,8 +125,9 @@ impl Header {
     /// code may run in it.
     #[inline]
     pub(crate) fn with_relations<T>(&self, work: impl FnOnce(&mut Relations) -> T) -> T {
-        assert!(!self.relations_are_lent.replace(true), "lent already");
-        let _lent = Lent(&self.relations_are_lent);
+        let lent = self.replace(Flag::RelationsAreLent, true);
+        assert!(!lent, "lent already");
+        let _lent = Lent(self, Flag::RelationsAreLent);
         // SAFETY: C6: the flag was down, so nobody else has a reference.
         work(unsafe { &mut *self.relations.get() })
     }
@@ -102,21 +136,21 @@ impl Header {
     /// mailbox looks empty.
     #[inline]
     pub(crate) fn with_queue<T>(&self, work: impl FnOnce(&mut SaveQueue) -> T) -> T {
-        if self.queue_is_lent.replace(true) {
+        if self.replace(Flag::QueueIsLent, true) {
             return work(&mut SaveQueue::new());
         }
-        let _lent = Lent(&self.queue_is_lent);
+        let _lent = Lent(self, Flag::QueueIsLent);
         // SAFETY: C6: the flag was down, so nobody else has a reference.
         work(unsafe { &mut *self.queue.get() })
     }
 }
 
 /// Puts a flag down again, however the work ends.
-struct Lent<'a>(&'a Cell<bool>);
+struct Lent<'a>(&'a Header, Flag);
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.set(self.1, false);
     }
 }
 
@@ -255,6 +289,14 @@ impl Drop for CurrentGuard<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_link_requests_start_again_after_the_last_one_and_skip_none() {
+        let header = Header::new(None, Location::caller());
+        header.last_link_id.set(u32::MAX - 1);
+        assert_eq!(header.fresh_link_id(), u32::MAX);
+        assert_eq!(header.fresh_link_id(), 1, "0 stands for none");
+    }
 
     #[test]
     fn a_process_that_waits_for_a_message_fits_two_cache_lines() {

@@ -11,7 +11,7 @@
 
 use regrow_mailbox::Batch;
 
-use super::cell::{Header, ProcessPtr};
+use super::cell::{Flag, Header, ProcessPtr};
 use super::relations::{LinkIds, Parts};
 use super::reply::ReplyError;
 use super::table::Slot;
@@ -54,7 +54,7 @@ pub(super) fn exit(ending: Ending<'_>) {
     let header = unsafe { process.header() };
     let names = &worker.shared.names;
 
-    header.ending.set(true);
+    header.set(Flag::Ending, true);
     let current = local.current.enter(Some(header));
     if by_itself {
         report(header, pid, &reason, worker);
@@ -65,7 +65,7 @@ pub(super) fn exit(ending: Ending<'_>) {
     while let Some(message) = queue.pop() {
         contain("the drop of a message", || drop(message));
     }
-    if header.has_foreign.get() {
+    if header.is(Flag::HasForeign) {
         drop_foreign(header);
     }
     drop(current);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regrow_mailbox::SaveQueue;
 
-use super::cell::Header;
+use super::cell::{Flag, Header};
 use super::links::with_header;
 use super::reply::reply_channel;
 use super::signal::{self, Control};
@@ -68,7 +68,7 @@ pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Statu
         links,
         monitors,
         monitored_by,
-        trap_exit: header.traps_exits.get(),
+        trap_exit: header.is(Flag::TrapsExits),
         message_queue_len: queue.len(),
         status,
         spawned_at: header.spawned_at,

@@ -1,6 +1,6 @@
 //! Links, monitors and exit signals, as the current process uses them.
 
-use super::cell::Header;
+use super::cell::{Flag, Header};
 use super::receive::try_receive_matching;
 use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::{push_new, self_pid};
@@ -57,9 +57,11 @@ pub fn link(pid: Pid) {
     if pid == me {
         return;
     }
-    let Some(id) = with_header("link", |header| header.with_relations(|it| it.link(pid))) else {
-        return;
-    };
+    let id = with_header("link", |header| {
+        let id = header.fresh_link_id();
+        header.with_relations(|it| it.link(pid, id)).then_some(id)
+    });
+    let Some(id) = id else { return };
     if push_new(pid, signal::CONTROL, Control::Link { from: me, id }).is_err() {
         // Through my own inbox: the dead one's last messages may be in it still.
         let exit = Exit {
@@ -235,7 +237,7 @@ pub fn exit(pid: Pid, reason: ExitReason) {
     let me = super::try_self_pid();
     if me == Some(pid) {
         let (traps, ending) = with_header("exit", |header| {
-            (header.traps_exits.get(), header.ending.get())
+            (header.is(Flag::TrapsExits), header.is(Flag::Ending))
         });
         // While unwinding, or in a drop at the end, there is nothing to end.
         if !ending
@@ -287,5 +289,5 @@ fn killing(pid: Pid) -> Exit {
 /// ```
 #[track_caller]
 pub fn trap_exit(on: bool) -> bool {
-    with_header("trap_exit", |header| header.traps_exits.replace(on))
+    with_header("trap_exit", |header| header.replace(Flag::TrapsExits, on))
 }

@@ -45,7 +45,6 @@ pub(crate) struct Relations {
     /// Packed pid; 0 is none.
     watcher: u64,
     watcher_reference: u64,
-    last_id: u32,
     more: Option<Box<More>>,
 }
 
@@ -156,19 +155,14 @@ impl Relations {
         self.more.as_mut()?.links.remove(&peer)
     }
 
-    fn fresh_id(&mut self) -> u32 {
-        self.last_id = self.last_id.wrapping_add(1).max(1);
-        self.last_id
-    }
-
-    /// `link(peer)`: the id of the Link to send, if one must be sent.
-    pub(crate) fn link(&mut self, peer: Pid) -> Option<u32> {
-        let id = self.fresh_id();
+    /// `link(peer)`, with a fresh id: whether a Link with it must be sent.
+    pub(crate) fn link(&mut self, peer: Pid, id: u32) -> bool {
         let entry = self.link_entry_or_new(peer);
-        (entry.mine == 0).then(|| {
+        let new = entry.mine == 0;
+        if new {
             entry.mine = id;
-            id
-        })
+        }
+        new
     }
 
     /// `unlink(peer)`: the ids of the Unlink to send, if there was a link.

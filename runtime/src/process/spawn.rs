@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::cell::{Header, ProcessPtr};
+use super::cell::{Flag, Header, ProcessPtr};
 use super::owner;
 use super::table;
 use super::turn::answer_for_dead;
@@ -163,7 +163,7 @@ impl SpawnOptions {
         let pid = Pid::local(index, slot.inbox.generation());
         let parent = local.self_pid();
         let header = Header::new(parent, place);
-        header.traps_exits.set(self.trap_exit);
+        header.set(Flag::TrapsExits, self.trap_exit);
         if let Some(label) = self.label {
             header.with_relations(|relations| relations.more().label = Some(label));
         }
@@ -189,9 +189,9 @@ impl SpawnOptions {
         }
         let mut monitor = None;
         if let (Some(mother), Some(parent)) = (local.current.get(), parent) {
-            if self.link
-                && let Some(id) = mother.with_relations(|relations| relations.link(pid))
-            {
+            if self.link {
+                let id = mother.fresh_link_id();
+                mother.with_relations(|relations| relations.link(pid, id));
                 header.with_relations(|relations| relations.on_link(parent, id));
             }
             if self.monitor {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use regrow_mailbox::{Batch, Envelope, SaveQueue};
 
-use super::cell::{Header, ProcessPtr};
+use super::cell::{Flag, Header, ProcessPtr};
 use super::exit::{self, Ending};
 use super::info::{self, Status};
 use super::signal::{self, Control, ExitEffect, exit_effect};
@@ -44,7 +44,7 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     local.again.set(false);
 
     header.turns.set(header.turns.get().wrapping_add(1));
-    let again = header.wants_turn.replace(false);
+    let again = header.replace(Flag::WantsTurn, false);
     let mut batch = taken.batch;
     let signals = handle(local, header, pid, &mut batch, taken.woken, again);
     let fatal = match signals {
@@ -69,7 +69,7 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
         fail_dropped(local, header);
     }
     // Read before parking: afterwards the process may be anybody's, or freed.
-    let wants_turn = header.wants_turn.get();
+    let wants_turn = header.is(Flag::WantsTurn);
     go_on(worker, slot, wants_turn, index);
 }
 
@@ -131,8 +131,8 @@ fn handle(
     }
     // Not for a mere wake: that may be what a foreign waker itself has done, and
     // they would wake each other for ever.
-    if header.has_foreign.get() && (arrived || again || has_many_foreign(header)) {
-        header.has_foreign.set(false);
+    if header.is(Flag::HasForeign) && (arrived || again || has_many_foreign(header)) {
+        header.set(Flag::HasForeign, false);
         wake_foreign(local, header);
     }
     Signals::Poll
@@ -185,7 +185,7 @@ fn accept(
                 drop_dead_letter(envelope);
                 return Accepted::Done;
             }
-            match exit_effect(origin, reason, header.traps_exits.get()) {
+            match exit_effect(origin, reason, header.is(Flag::TrapsExits)) {
                 ExitEffect::Ignore => Accepted::Done,
                 ExitEffect::End(reason) => Accepted::Fatal(reason),
                 ExitEffect::Deliver => {
@@ -284,7 +284,7 @@ fn poll(local: &Local, header: &Header, process: ProcessPtr, pid: Pid) -> Option
     header.count_reductions(budget::TURN - local.budget.get());
     match polled {
         Ok(Poll::Pending) => {
-            header.wants_turn.set(local.again.get());
+            header.set(Flag::WantsTurn, local.again.get());
             None
         }
         Ok(Poll::Ready(reason)) | Err(reason) => Some(reason),
