@@ -64,8 +64,8 @@ impl Builder {
             Some(workers) => workers.get(),
             None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         };
-        let (shared, queues) = Shared::new(workers)?;
-        shared.start(queues)?;
+        let shared = Shared::new(workers)?;
+        shared.start()?;
         Ok(Runtime {
             handle: Handle { shared },
         })

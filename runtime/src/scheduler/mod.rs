@@ -1,9 +1,10 @@
 //! The scheduler: one worker per core, each with its own run queue.
 //!
 //! [`Shared`] is what the workers of one runtime have in common; [`Worker`] is
-//! one of them, on its thread. What runs is a slot index: whoever takes it from
+//! one of them, on its thread, which has a core and sits in a seat (`cores.rs`). What runs is a slot index: whoever takes it from
 //! a queue holds the token of that slot's inbox.
 
+mod cores;
 mod idle;
 #[cfg(all(test, loom))]
 mod loom;
@@ -19,9 +20,10 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::FxHashMap;
 
+use self::cores::{Core, Cores, Counters, Seat};
 use self::idle::Idle;
-use self::parker::{Bed, Parker};
-use self::queue::{Inlet, NextProcess, RunQueue, Thief};
+use self::parker::Bed;
+use self::queue::Inlet;
 pub(crate) use self::worker::Worker;
 use crate::local::{self, Local};
 use crate::names::Names;
@@ -33,7 +35,8 @@ use crate::timer::Timers;
 /// What all workers of one runtime share.
 pub(crate) struct Shared {
     pub(crate) id: u32,
-    remotes: Box<[Arc<Remote>]>,
+    cores: Cores,
+    seats: Box<[Seat]>,
     inlet: Inlet,
     idle: Idle,
     reactor: Arc<Reactor>,
@@ -49,68 +52,19 @@ pub(crate) struct Shared {
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What others may touch of one worker. On cache lines of its own.
-#[repr(align(128))]
-struct Remote {
-    next: NextProcess,
-    thief: Thief,
-    timers: Timers,
-    parker: Parker,
-    counters: Counters,
-}
-
-/// Counted by one worker, read by anybody.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) births: Count,
-    pub(crate) deaths: Count,
-    pub(crate) turns: Count,
-    pub(crate) thefts: Count,
-    pub(crate) parks: Count,
-}
-
-/// A counter with one writer, who needs no read-modify-write.
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn add(&self, n: u64) {
-        self.0.store(
-            self.0.load(Ordering::Relaxed).wrapping_add(n),
-            Ordering::Release,
-        );
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 /// The runtimes that exist, by number: how a wake from any thread finds the
 /// queues of the process that it wakes.
 static RUNTIMES: RwLock<Option<FxHashMap<u32, Weak<Shared>>>> = RwLock::new(None);
 
 impl Shared {
-    /// A runtime without threads yet, and its workers' own queues.
-    pub(crate) fn new(workers: usize) -> std::io::Result<(Arc<Self>, Vec<RunQueue>)> {
+    /// A runtime without threads yet.
+    pub(crate) fn new(workers: usize) -> std::io::Result<Arc<Self>> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let id = owner::id_from_counter(COUNTER.fetch_add(1, Ordering::Relaxed));
-        let (queues, remotes): (Vec<_>, Vec<_>) = (0..workers)
-            .map(|_| {
-                let (queue, thief) = RunQueue::new();
-                let remote = Remote {
-                    next: NextProcess::new(),
-                    thief,
-                    timers: Timers::new(),
-                    parker: Parker::new(),
-                    counters: Counters::default(),
-                };
-                (queue, Arc::new(remote))
-            })
-            .unzip();
         let shared = Arc::new(Shared {
             id,
-            remotes: remotes.into(),
+            cores: Cores::new(workers),
+            seats: (0..workers).map(|_| Seat::new()).collect(),
             inlet: Inlet::new(),
             idle: Idle::new(),
             reactor: Arc::new(Reactor::new()?),
@@ -125,24 +79,37 @@ impl Shared {
         let mut runtimes = RUNTIMES.write();
         let runtimes = runtimes.get_or_insert_default();
         runtimes.insert(id, Arc::downgrade(&shared));
-        Ok((shared, queues))
+        Ok(shared)
     }
 
     /// Starts the worker threads.
-    pub(crate) fn start(self: &Arc<Self>, queues: Vec<RunQueue>) -> std::io::Result<()> {
-        for (index, queue) in queues.into_iter().enumerate() {
-            let worker = Worker::new(self.clone(), index, queue);
-            *self.threads.lock() += 1;
-            let started = std::thread::Builder::new()
-                .name(format!("regrow-{index}"))
-                .spawn(move || worker.run());
-            match started {
-                Ok(handle) => self.handles.lock().push(handle),
-                Err(error) => {
-                    *self.threads.lock() -= 1;
-                    self.halt(Duration::from_secs(1));
-                    return Err(error);
-                }
+    pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<()> {
+        for seat in 0..self.seats.len() {
+            if let Err(error) = self.start_worker(seat) {
+                self.halt(Duration::from_secs(1));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a thread for a seat.
+    fn start_worker(self: &Arc<Self>, seat: usize) -> std::io::Result<()> {
+        let Some(core) = self.cores.take() else {
+            return Err(std::io::Error::other("every core has a thread already"));
+        };
+        let index = core.index;
+        let worker = Worker::new(self.clone(), seat, core);
+        self.seats[seat].seat(index);
+        *self.threads.lock() += 1;
+        let started = std::thread::Builder::new()
+            .name(format!("regrow-{index}"))
+            .spawn(move || worker.run());
+        match started {
+            Ok(handle) => self.handles.lock().push(handle),
+            Err(error) => {
+                *self.threads.lock() -= 1;
+                return Err(error);
             }
         }
         Ok(())
@@ -166,34 +133,41 @@ impl Shared {
         }
     }
 
-    pub(crate) fn unpark(&self, worker: usize) {
-        self.remotes[worker]
-            .parker
-            .unpark(&ReactorBed(&self.reactor));
+    /// Ends the present or next park of a core's thread.
+    fn unpark(&self, core: usize) {
+        if let Some(core) = self.cores.get(core) {
+            core.parker.unpark(&ReactorBed(&self.reactor));
+        }
     }
 
-    pub(crate) fn timers(&self, worker: usize) -> &Timers {
-        &self.remotes[worker].timers
+    /// Makes whoever turns that wheel look at it.
+    pub(crate) fn wheel_has_changed(&self, wheel: usize) {
+        self.unpark(self.seats[wheel].occupant());
     }
 
+    /// The wheel of a seat.
+    pub(crate) fn timers(&self, wheel: usize) -> &Timers {
+        &self.seats[wheel].timers
+    }
+
+    /// How many workers there are, and wheels.
     pub(crate) fn workers(&self) -> usize {
-        self.remotes.len()
+        self.seats.len()
     }
 
     pub(crate) fn counters(&self) -> impl Iterator<Item = &Counters> {
-        self.remotes.iter().map(|remote| &remote.counters)
+        self.cores.iter().map(|core| &core.counters)
     }
 
     /// Timers that are armed.
     pub(crate) fn timers_armed(&self) -> usize {
-        self.remotes.iter().map(|remote| remote.timers.len()).sum()
+        self.seats.iter().map(|seat| seat.timers.len()).sum()
     }
 
     /// Processes that are queued to run.
     pub(crate) fn queued(&self) -> usize {
-        let of_worker =
-            |remote: &Arc<Remote>| remote.thief.len() + usize::from(!remote.next.is_empty());
-        self.remotes.iter().map(of_worker).sum::<usize>() + self.inlet.len()
+        let of_core = |core: &Arc<Core>| core.thief.len() + usize::from(!core.next.is_empty());
+        self.cores.iter().map(of_core).sum::<usize>() + self.inlet.len()
     }
 
     /// Workers that sleep.
@@ -226,8 +200,8 @@ impl Shared {
 
     /// After the end: whoever waits for a timer of ours must look elsewhere.
     pub(crate) fn give_up_timers(&self) {
-        for remote in &self.remotes {
-            remote.timers.close();
+        for seat in &self.seats {
+            seat.timers.close();
         }
     }
 
@@ -289,8 +263,8 @@ impl Shared {
     /// Ends the threads. False if some have not ended within `patience`.
     pub(crate) fn halt(&self, patience: Duration) -> bool {
         self.halted.store(true, Ordering::SeqCst);
-        for worker in 0..self.remotes.len() {
-            self.unpark(worker);
+        for core in self.cores.iter() {
+            core.parker.unpark(&ReactorBed(&self.reactor));
         }
         let deadline = std::time::Instant::now() + patience;
         let mut threads = self.threads.lock();

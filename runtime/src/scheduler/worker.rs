@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cores::{Core, Counters, FreeCore};
 use super::idle::Workplace;
 use super::queue::RunQueue;
-use super::{Counters, ReactorBed, Remote, Shared};
+use super::{ReactorBed, Shared};
 use crate::clock;
 use crate::local;
 use crate::process::turn;
@@ -28,8 +29,11 @@ const PUSHES_PER_CALL: u32 = 16;
 /// The part of a worker that only its own thread touches.
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) index: usize,
-    remote: Arc<Remote>,
+    /// The number of its seat, and of its wheel.
+    pub(crate) seat: usize,
+    /// The number of its core.
+    index: usize,
+    core: Arc<Core>,
     queue: RunQueue,
     turns: Cell<u32>,
     /// Next-process slots run in a row.
@@ -39,13 +43,13 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, index: usize, queue: RunQueue) -> Self {
-        let remote = shared.remotes[index].clone();
+    pub(super) fn new(shared: Arc<Shared>, seat: usize, core: FreeCore) -> Self {
         Worker {
             shared,
-            index,
-            remote,
-            queue,
+            seat,
+            index: core.index,
+            core: core.core,
+            queue: core.queue,
             turns: Cell::new(0),
             streak: Cell::new(0),
             pushed: Cell::new(0),
@@ -53,11 +57,11 @@ impl Worker {
     }
 
     pub(crate) fn timers(&self) -> &Timers {
-        &self.remote.timers
+        self.shared.timers(self.seat)
     }
 
     pub(crate) fn counters(&self) -> &Counters {
-        &self.remote.counters
+        &self.core.counters
     }
 
     /// Queues a process that was woken: as the next one if a process woke it,
@@ -65,7 +69,7 @@ impl Worker {
     pub(super) fn push(&self, index: u32, by_process: bool) {
         if !by_process {
             self.push_back(index);
-        } else if let Some(displaced) = self.remote.next.replace(index) {
+        } else if let Some(displaced) = self.core.next.replace(index) {
             self.push_back(displaced);
         }
     }
@@ -130,7 +134,7 @@ impl Worker {
             return Some(index);
         }
         let streak = self.streak.get();
-        if let Some(index) = self.remote.next.take() {
+        if let Some(index) = self.core.next.take() {
             // The cap counts only when it lets somebody else through.
             if streak < STREAK_MAX || self.queue.is_empty() {
                 self.streak.set(streak + 1);
@@ -161,8 +165,8 @@ impl Worker {
     }
 
     fn fire_timers(&self) {
-        if self.remote.timers.next().is_some() {
-            self.remote.timers.fire(clock::now());
+        if self.timers().next().is_some() {
+            self.timers().fire(clock::now());
         }
     }
 
@@ -174,10 +178,7 @@ impl Worker {
     }
 
     fn steal(&self) -> Option<u32> {
-        let others = || {
-            let (before, after) = self.shared.remotes.split_at(self.index);
-            after[1..].iter().chain(before)
-        };
+        let others = || self.shared.cores.others(self.index);
         let stolen = others().find_map(|other| other.thief.steal_into(&self.queue));
         // What a worker woke for itself comes last: it is hot in its cache.
         let stolen = stolen.or_else(|| others().find_map(|other| other.next.take()));
@@ -185,11 +186,12 @@ impl Worker {
             self.counters().thefts.add(1);
             return stolen;
         }
-        // A worker in a long turn does not look at its timers.
+        // A worker in a long turn does not look at its wheel.
         let now = clock::now();
-        let fired: usize = others().map(|other| other.timers.fire(now)).sum();
+        let seats = self.shared.seats.iter();
+        let fired: usize = seats.map(|seat| seat.timers.fire(now)).sum();
         (fired > 0)
-            .then(|| self.remote.next.take().or_else(|| self.queue.pop()))
+            .then(|| self.core.next.take().or_else(|| self.queue.pop()))
             .flatten()
     }
 }
@@ -199,14 +201,14 @@ impl Workplace for Worker {
 
     fn look(&self) -> Option<u32> {
         self.fire_timers();
-        let own = self.remote.next.take().or_else(|| self.queue.pop());
+        let own = self.core.next.take().or_else(|| self.queue.pop());
         own.or_else(|| self.shared.inlet.steal_into(&self.queue))
             .or_else(|| self.steal())
     }
 
     fn is_there_more(&self) -> bool {
-        let has_work = |remote: &Arc<Remote>| !remote.thief.is_empty();
-        !self.shared.inlet.is_empty() || self.shared.remotes.iter().any(has_work)
+        let has_work = |core: &Arc<Core>| !core.thief.is_empty();
+        !self.shared.inlet.is_empty() || self.shared.cores.iter().any(has_work)
     }
 
     fn is_halted(&self) -> bool {
@@ -215,12 +217,24 @@ impl Workplace for Worker {
 
     fn park(&self) {
         self.counters().parks.add(1);
-        let timeout = self.remote.timers.next().map(clock::until);
+        let timeout = self.timers().next().map(clock::until);
         let bed = ReactorBed(&self.shared.reactor);
-        self.remote.parker.park(&bed, timeout);
+        self.core.parker.park(&bed, timeout);
     }
 
     fn unpark(&self, worker: usize) {
         self.shared.unpark(worker);
+    }
+}
+
+impl Drop for Worker {
+    /// Runs when the thread has ended for all that the scheduler knows: nobody can
+    /// reach this queue by the thread any more, and another may have it.
+    fn drop(&mut self) {
+        self.shared.cores.give_back(FreeCore {
+            index: self.index,
+            core: self.core.clone(),
+            queue: std::mem::replace(&mut self.queue, RunQueue::new().0),
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! Timers: one wheel for each worker, turned by whoever notices that it is due.
+//! Timers: one wheel for each seat of a worker, turned by whoever notices that it is due.
 
 mod wheel;
 
@@ -122,7 +122,7 @@ impl TimerRef {
         // Mostly it is the wheel of this very worker.
         let here = local::try_with(|local| {
             let worker = local.worker.get()?;
-            if (worker.shared.id, worker.index) != (self.runtime, self.wheel as usize) {
+            if (worker.shared.id, worker.seat) != (self.runtime, self.wheel as usize) {
                 return None;
             }
             work.take()
@@ -151,7 +151,7 @@ impl Worker {
         let (key, _) = self.timers().insert(deadline, action)?;
         Ok(TimerRef {
             runtime: self.shared.id,
-            wheel: self.index as u32,
+            wheel: self.seat as u32,
             key,
         })
     }
@@ -178,7 +178,7 @@ fn arm(shared: &Shared, deadline: u64, action: Action) -> Result<TimerRef, Actio
     let (key, first) = shared.timers(wheel).insert(deadline, action)?;
     if first {
         // The worker may sleep past the new deadline.
-        shared.unpark(wheel);
+        shared.wheel_has_changed(wheel);
     }
     Ok(TimerRef {
         runtime: shared.id,
