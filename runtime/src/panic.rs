@@ -112,10 +112,7 @@ fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
     } else {
         "a payload that is no text".to_owned()
     };
-    // The payload is the user's: even its drop may panic.
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
-    }
+    drop_payload(payload);
     let (file, line, backtrace) = match place {
         Some(place) => (Some(place.file), Some(place.line), place.backtrace),
         None => (None, None, None),
@@ -126,6 +123,21 @@ fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
         line,
         backtrace,
     }))
+}
+
+/// Drops what somebody has panicked with: even its drop may panic, with something
+/// whose drop may panic.
+fn drop_payload(payload: Box<dyn Any + Send>) {
+    const DEPTH: usize = 16;
+    let mut payload = payload;
+    for _ in 0..DEPTH {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
+    }
+    // It would go on for ever.
+    std::mem::forget(payload);
 }
 
 pin_project! {
