@@ -48,6 +48,7 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 mod clock;
+mod labels;
 mod local;
 mod message;
 mod names;

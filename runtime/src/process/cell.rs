@@ -23,7 +23,6 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use regrow_mailbox::SaveQueue;
@@ -62,6 +61,9 @@ pub(crate) enum Flag {
     QueueIsLent = 1 << 4,
     /// Somebody is at work in `relations` (C6).
     RelationsAreLent = 1 << 5,
+    /// The runtime's tables know something of the process that its end must take
+    /// back: a label, a subscription.
+    Listed = 1 << 6,
 }
 
 impl Header {
@@ -106,10 +108,6 @@ impl Header {
 
     pub(crate) fn parent(&self) -> Option<Pid> {
         Pid::unpack(self.parent)
-    }
-
-    pub(crate) fn label(&self) -> Option<Arc<str>> {
-        self.with_relations(|relations| relations.existing()?.label.clone())
     }
 
     pub(crate) fn reductions(&self) -> u64 {

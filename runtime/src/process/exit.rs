@@ -70,6 +70,9 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     drop(current);
 
+    if header.is(Flag::Listed) {
+        worker.shared.unlist(pid);
+    }
     // Taken out of its runtime first, so that nobody lists it under the next generation.
     if owner::leave(&slot.inbox) {
         names.release(pid);
@@ -182,7 +185,7 @@ fn report(header: &Header, pid: Pid, reason: &ExitReason, worker: &Worker) {
         return;
     }
     let name = worker.shared.names.name_of(pid);
-    let label = header.label();
+    let label = worker.shared.label_of(header, pid);
     let backtrace = match reason {
         ExitReason::Panic(info) => info.backtrace(),
         _ => None,

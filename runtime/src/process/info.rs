@@ -9,7 +9,7 @@ use super::cell::{Flag, Header};
 use super::links::with_header;
 use super::reply::reply_channel;
 use super::signal::{self, Control};
-use super::{push_new, table, try_self_pid};
+use super::{push_new, self_pid, table, try_self_pid};
 use crate::local;
 use crate::pid::Pid;
 use crate::scheduler;
@@ -57,13 +57,17 @@ pub struct ProcessInfo {
 }
 
 pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Status) -> ProcessInfo {
-    let name = local::with(|local| local.worker.get()?.shared.names.name_of(pid));
+    let (name, label) = local::with(|local| {
+        let shared = &local.worker.get()?.shared;
+        Some((shared.names.name_of(pid), shared.label_of(header, pid)))
+    })
+    .unwrap_or_default();
     let (links, monitors, monitored_by) =
         header.with_relations(|it| (it.links(), it.monitors(), it.watchers()));
     ProcessInfo {
         pid,
         name,
-        label: header.label(),
+        label,
         parent: header.parent(),
         links,
         monitors,
@@ -159,7 +163,6 @@ pub fn processes() -> Vec<Pid> {
 #[track_caller]
 pub fn set_label(label: impl Into<Arc<str>>) {
     let label = label.into();
-    with_header("set_label", |header| {
-        header.with_relations(|relations| relations.more().label = Some(label));
-    });
+    with_header("set_label", |header| header.set(Flag::Listed, true));
+    scheduler::with_current("set_label", |shared| shared.labels.set(self_pid(), label));
 }

@@ -19,7 +19,6 @@
 //! counts for nothing. That both sides always come to agree is checked over all
 //! interleavings in the tests.
 
-use std::sync::Arc;
 use std::task::Waker;
 
 use rustc_hash::FxHashMap;
@@ -98,7 +97,6 @@ pub(crate) struct More {
     links: FxHashMap<Pid, LinkIds>,
     watchers: FxHashMap<MonitorRef, Pid>,
     monitors: FxHashMap<MonitorRef, Pid>,
-    pub(crate) label: Option<Arc<str>>,
     pub(crate) foreign: ForeignWakers,
     /// Calls whose reply handle a panic dropped: told when the process ends.
     pub(crate) failed: Vec<Box<dyn Fail>>,

@@ -164,9 +164,6 @@ impl SpawnOptions {
         let parent = local.self_pid();
         let header = Header::new(parent, place);
         header.set(Flag::TrapsExits, self.trap_exit);
-        if let Some(label) = self.label {
-            header.with_relations(|relations| relations.more().label = Some(label));
-        }
         // Opened before it is named: nobody finds a name whose inbox is closed.
         slot.inbox.open(shared.id);
         if let Some(name) = self.name
@@ -200,6 +197,10 @@ impl SpawnOptions {
                 header.with_relations(|relations| relations.add_watcher(reference, parent));
                 monitor = Some(reference);
             }
+        }
+        if let Some(label) = self.label {
+            header.set(Flag::Listed, true);
+            shared.labels.set(pid, label);
         }
         let process = ProcessPtr::new(header, body);
         // SAFETY: the slot was free and its index ours; it was opened here, so the

@@ -25,9 +25,12 @@ use self::idle::Idle;
 use self::parker::Bed;
 use self::queue::Inlet;
 pub(crate) use self::worker::Worker;
+use crate::labels::Labels;
 use crate::local::{self, Local};
 use crate::names::Names;
 use crate::panic::contain;
+use crate::pid::Pid;
+use crate::process::cell::{Flag, Header};
 use crate::process::owner;
 use crate::reactor::Reactor;
 use crate::timer::Timers;
@@ -41,6 +44,7 @@ pub(crate) struct Shared {
     idle: Idle,
     reactor: Arc<Reactor>,
     pub(crate) names: Names,
+    pub(crate) labels: Labels,
     /// Births on threads that are no workers of ours.
     foreign_births: AtomicU64,
     /// No births from outside any more.
@@ -69,6 +73,7 @@ impl Shared {
             idle: Idle::new(),
             reactor: Arc::new(Reactor::new()?),
             names: Names::new(id),
+            labels: Labels::default(),
             foreign_births: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -187,6 +192,17 @@ impl Shared {
     pub(crate) fn spawned(&self) -> u64 {
         let births: u64 = self.counters().map(|counters| counters.births.get()).sum();
         births + self.foreign_births.load(Ordering::Acquire)
+    }
+
+    /// The label of a process whose token the caller holds.
+    pub(crate) fn label_of(&self, header: &Header, pid: Pid) -> Option<Arc<str>> {
+        header.is(Flag::Listed).then(|| self.labels.get(pid))?
+    }
+
+    /// The end of a process that is [listed](Flag::Listed).
+    #[cold]
+    pub(crate) fn unlist(&self, pid: Pid) {
+        self.labels.remove(pid);
     }
 
     /// Refuses births from outside from now on.
