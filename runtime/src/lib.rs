@@ -40,6 +40,7 @@
 //! - [`send`], [`receive`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
+//! - [`blocking`](blocking()): work that would hold a worker up.
 //! - [`processes`], [`process_info`], [`Handle::stats`]: looking inside.
 //!
 //! Futures of runtime-agnostic crates can be awaited in a process; its waker is
@@ -47,6 +48,7 @@
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod blocking;
 mod clock;
 mod labels;
 mod local;
@@ -63,6 +65,8 @@ mod runtime;
 mod scheduler;
 mod timer;
 
+pub use blocking::pool::BlockingStats;
+pub use blocking::{Blocking, BlockingError, blocking};
 pub use message::{Down, Exit, Message};
 pub use names::{
     RegisterError, SendError, UnregisterError, register, registered, send_named, unregister,

@@ -25,6 +25,10 @@ pub(crate) struct Local {
     dropped: RefCell<Vec<(Box<dyn Fail>, bool)>>,
     /// Where the panic that is under way started.
     pub(crate) panic: Cell<Option<Place>>,
+    /// The runtime whose blocking work this thread is there for; 0 is none.
+    pub(crate) pool: Cell<u32>,
+    /// It is doing such work: a panic is not the thread's, but the work's.
+    pub(crate) works: Cell<bool>,
     /// The process is being ended by unwinding, without a panic.
     pub(crate) unwinds: Cell<bool>,
     /// Indices of free slots, for births on this thread.
@@ -43,6 +47,8 @@ thread_local! {
             dead_letters: Cell::new(false),
             dropped: RefCell::new(Vec::new()),
             panic: Cell::new(None),
+            pool: Cell::new(0),
+            works: Cell::new(false),
             unwinds: Cell::new(false),
             free: RefCell::new(Vec::new()),
             references: Cell::new((0, 0)),

@@ -25,7 +25,7 @@ pub(crate) struct Place {
 /// The payload of an unwinding that ends the process with a reason, without a panic.
 struct EndWith(ExitReason);
 
-/// Makes panics of processes note their place instead of printing. Panics
+/// Makes panics of processes, and of blocking work, note their place instead of printing. Panics
 /// elsewhere go to the hook that was there before.
 pub(crate) fn install_hook() {
     static INSTALL: Once = Once::new();
@@ -33,7 +33,7 @@ pub(crate) fn install_hook() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let in_process = local::try_with(|local| {
-                if !local.current.is_some() {
+                if !local.current.is_some() && !local.works.get() {
                     return false;
                 }
                 let place = info.location().map(|location| Place {

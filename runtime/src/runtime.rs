@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use crate::blocking::Blocking;
+use crate::blocking::pool::{BlockingStats, MAX_THREADS};
 use crate::local;
 use crate::message::Message;
 use crate::names::{RegisterError, SendError, UnregisterError};
@@ -36,6 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
     workers: Option<NonZeroUsize>,
+    blocking_threads: Option<NonZeroUsize>,
 }
 
 impl Builder {
@@ -53,6 +56,27 @@ impl Builder {
         self
     }
 
+    /// The number of threads that [`blocking`](crate::blocking()) work may have at
+    /// most; 64 unless said otherwise. They start when they are needed.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: such work would wait for ever.
+    ///
+    /// ```
+    /// let runtime = regrow_runtime::Runtime::builder().blocking_threads(4).build()?;
+    /// assert_eq!(runtime.handle().stats().blocking.max_threads, 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn blocking_threads(mut self, max: usize) -> Self {
+        let Some(max) = NonZeroUsize::new(max) else {
+            panic!("blocking work needs at least one thread");
+        };
+        self.blocking_threads = Some(max);
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -64,7 +88,8 @@ impl Builder {
             Some(workers) => workers.get(),
             None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         };
-        let shared = Shared::new(workers)?;
+        let blocking_threads = self.blocking_threads.map_or(MAX_THREADS, NonZeroUsize::get);
+        let shared = Shared::new(workers, blocking_threads)?;
         shared.start()?;
         Ok(Runtime {
             handle: Handle { shared },
@@ -76,8 +101,9 @@ impl Builder {
 ///
 /// Several may live side by side in one OS process; they share nothing but the
 /// table that numbers processes. Dropping a runtime kills every process in it
-/// and joins its threads; a thread that is stuck in a process for 10 seconds is
-/// left behind, with a report.
+/// and joins its threads; a thread that is stuck in a process, or in blocking work,
+/// for 10 seconds is left behind, with a report. Blocking work that has not begun
+/// is dropped.
 ///
 /// ```
 /// use regrow_runtime::{Runtime, receive, self_pid, send, spawn};
@@ -183,12 +209,13 @@ fn wait<R: Send + 'static>(reply: Reply<R>) -> Result<R, ReplyError> {
 impl Drop for Runtime {
     fn drop(&mut self) {
         let shared = &self.handle.shared;
-        let on_own_worker = local::try_with(|local| {
+        let on_own_thread = local::try_with(|local| {
             let worker = local.worker.get();
             worker.is_some_and(|worker| worker.shared.id == shared.id)
+                || local.pool.get() == shared.id
         });
-        if on_own_worker == Some(true) {
-            // A process cannot wait for its own end: somebody else must.
+        if on_own_thread == Some(true) {
+            // A thread cannot wait for its own end: somebody else must.
             let shared = shared.clone();
             let waiter = thread::Builder::new().name("regrow-drop".into());
             if let Err(error) = waiter.spawn(move || end(&shared)) {
@@ -208,8 +235,19 @@ fn end(shared: &Shared) {
             links::exit(pid, ExitReason::Kill);
         }
     });
+    // Nobody of ours waits any more; work that has begun ends while we halt.
+    shared.pool.stop();
     // The threads that can end do so at once.
     let halted = shared.halt(if ended { PATIENCE } else { PATIENCE / 10 });
+    let all = ended && halted;
+    let at_work = shared.pool.wait(if all { PATIENCE } else { PATIENCE / 10 });
+    if at_work > 0 {
+        tracing::error!(
+            target: "regrow::runtime",
+            threads = at_work,
+            "blocking work would not end: its threads are left behind"
+        );
+    }
     if !ended || !halted {
         let processes = table::pids_of(shared.id);
         tracing::error!(
@@ -331,6 +369,31 @@ impl Handle {
         timer::send_after_on(&self.shared, after, to, Message::new(message))
     }
 
+    /// Does blocking work in this runtime's pool, as [`blocking`](crate::blocking()),
+    /// for whoever awaits it: a process of any runtime, a task of another executor,
+    /// or a thread. It does nothing until it is polled.
+    ///
+    /// # Errors
+    ///
+    /// If the work panics, with message and place; if the runtime is dropped before the
+    /// work has begun; if there is no thread to do it.
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    ///
+    /// let runtime = regrow_runtime::Runtime::new()?;
+    /// let sum = runtime.handle().blocking(|| (1..=10).sum::<u32>());
+    /// assert_eq!(block_on(sum), Ok(55));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn blocking<F, T>(&self, work: F) -> Blocking<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Blocking::new(self.shared.pool.clone(), work)
+    }
+
     /// As [`processes`](crate::processes()).
     pub fn processes(&self) -> Vec<Pid> {
         table::pids_of(self.shared.id)
@@ -353,6 +416,7 @@ impl Handle {
             turns: shared.counters().map(|it| it.turns.get()).sum(),
             thefts: shared.counters().map(|it| it.thefts.get()).sum(),
             parks: shared.counters().map(|it| it.parks.get()).sum(),
+            blocking: shared.pool.stats(),
         }
     }
 }
@@ -387,4 +451,6 @@ pub struct Stats {
     pub thefts: u64,
     /// How often a worker went to sleep.
     pub parks: u64,
+    /// The pool for blocking work.
+    pub blocking: BlockingStats,
 }

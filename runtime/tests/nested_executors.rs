@@ -13,8 +13,8 @@ use std::time::Duration;
 use common::run;
 use futures_lite::future::{or, poll_once, race, zip};
 use regrow_runtime::{
-    Down, Exit, ExitReason, Pid, consume_reductions, exit, receive, receive_any, reply_channel,
-    self_pid, send, sleep, spawn, spawn_link, spawn_monitor, trap_exit, yield_now,
+    Down, Exit, ExitReason, Pid, blocking, consume_reductions, exit, receive, receive_any,
+    reply_channel, self_pid, send, sleep, spawn, spawn_link, spawn_monitor, trap_exit, yield_now,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -156,6 +156,24 @@ fn sleeps_time_outs_replies_and_yields_are_woken_each_by_its_own_waker() {
             }
         }
         assert_eq!(set.all().await.len(), 50);
+    });
+}
+
+#[test]
+fn blocking_work_wakes_the_child_that_waits_for_it() {
+    run(1, async {
+        let mut set = Set::new();
+        for index in 0..20_u32 {
+            set.add(async move {
+                let mut sum = 0;
+                for number in 0..5 {
+                    sum += blocking(move || index + number).await;
+                }
+                sum
+            });
+        }
+        let sums = (0..20).map(|index| 5 * index + 10);
+        assert_eq!(set.all().await, Vec::from_iter(sums));
     });
 }
 

@@ -25,6 +25,7 @@ use self::idle::Idle;
 use self::parker::Bed;
 use self::queue::Inlet;
 pub(crate) use self::worker::Worker;
+use crate::blocking::pool::{self, Pool};
 use crate::labels::Labels;
 use crate::local::{self, Local};
 use crate::names::Names;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     reactor: Arc<Reactor>,
     pub(crate) names: Names,
     pub(crate) labels: Labels,
+    /// The threads for blocking work.
+    pub(crate) pool: Arc<Pool>,
     /// Births on threads that are no workers of ours.
     foreign_births: AtomicU64,
     /// No births from outside any more.
@@ -62,7 +65,7 @@ static RUNTIMES: RwLock<Option<FxHashMap<u32, Weak<Shared>>>> = RwLock::new(None
 
 impl Shared {
     /// A runtime without threads yet.
-    pub(crate) fn new(workers: usize) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn new(workers: usize, blocking_threads: usize) -> std::io::Result<Arc<Self>> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let id = owner::id_from_counter(COUNTER.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::new(Shared {
@@ -74,6 +77,7 @@ impl Shared {
             reactor: Arc::new(Reactor::new()?),
             names: Names::new(id),
             labels: Labels::default(),
+            pool: Pool::new(id, blocking_threads, pool::IDLE),
             foreign_births: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             halted: AtomicBool::new(false),
