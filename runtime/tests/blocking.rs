@@ -273,6 +273,8 @@ fn the_drop_of_a_runtime_waits_for_work_that_has_begun_and_drops_the_rest() {
         let ended = ended.clone();
         move || {
             pass();
+            // Long after everything else of the runtime has ended.
+            std::thread::sleep(Duration::from_millis(50));
             ended.fetch_add(1, Ordering::SeqCst);
         }
     }));

@@ -359,6 +359,29 @@ mod tests {
     }
 
     #[test]
+    fn work_behind_work_that_waits_for_it_finds_a_thread() {
+        let pool = Pool::new(0, 8, IDLE);
+        let (begun, begins) = mpsc::channel();
+        pool.submit(Arc::new(Bare(move || begun.send(()).unwrap())));
+        begins.recv_timeout(LONG).unwrap();
+        wait_until("its thread waits", || pool.stats().idle == 1);
+        let (go, wait) = mpsc::channel();
+        let (done, ends) = mpsc::channel();
+        let wait = parking_lot::Mutex::new(wait);
+        // The submitter has the lock, and so counts on the thread that has just
+        // taken the first: that one must see to the second.
+        let state = pool.state.lock();
+        let entrance = state.entrance.as_ref().unwrap();
+        let first = Bare(move || done.send(wait.lock().recv_timeout(LONG)).unwrap());
+        entrance.send(Arc::new(first)).unwrap();
+        wait_until("it is taken", || pool.queue.is_empty());
+        let second = Bare(move || go.send(()).unwrap());
+        entrance.send(Arc::new(second)).unwrap();
+        pool.staff(state);
+        assert_eq!(ends.recv_timeout(2 * LONG), Ok(Ok(())));
+    }
+
+    #[test]
     fn work_that_is_given_up_does_not_pile_up_and_the_rest_keeps_its_order() {
         let pool = Pool::new(0, 1, IDLE);
         let (open, wait) = mpsc::sync_channel::<()>(0);
