@@ -18,7 +18,7 @@
 //! - [`Supervisor`], [`DynamicSupervisor`], [`ChildSpec`], [`Strategy`], [`Restart`], [`Shutdown`]:
 //!   who starts what again, and how it is stopped. [`print_tree`]: the tree as it is now.
 //! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: processes.
-//! - [`send`], [`receive`], [`receive_any`], [`reply_channel`]: messages.
+//! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`reply_channel`]: messages.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends, and who hears of them.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
 //! - [`processes`], [`process_info`]: looking inside.

@@ -2,7 +2,7 @@
 //! work-stealing scheduler.
 //!
 //! A *process* is a future with a mailbox and an identity, a [`Pid`]. Processes
-//! share nothing: they [`send`] each other messages of any type, and [`receive`]
+//! share nothing: they [`send`] each other messages of any type, and [`receive`](receive())
 //! them in any order. When one ends, normally, by an error, or by a panic, those
 //! that [`link`]ed to it or [`monitor`] it are told why. Everything that one
 //! process does to another is an asynchronous *signal*, and signals from one to
@@ -37,7 +37,7 @@
 //!
 //! - [`Runtime`], [`Handle`]: starting a runtime, and reaching it from outside.
 //! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: births.
-//! - [`send`], [`receive`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
+//! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
 //! - [`blocking`](blocking()): work that would hold a worker up.
@@ -83,7 +83,15 @@ pub use process::receive::{
 };
 pub use process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
 pub use process::spawn::{SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_monitor};
+pub use process::wait_site::waiting_at;
 pub use process::{self_pid, send, try_self_pid};
 pub use reason::{ExitReason, IntoExitReason, PanicInfo};
 pub use runtime::{Builder, Handle, Runtime, Stats};
+
+/// What [`receive!`] expands to; not to be used otherwise.
+#[doc(hidden)]
+pub mod __receive {
+    pub use crate::process::receive_macro::{Arm, Select, arm, peek, select, take};
+}
+
 pub use timer::{Sleep, TimerRef, cancel_timer, read_timer, send_after, sleep};

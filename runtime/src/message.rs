@@ -56,9 +56,16 @@ pub struct Down {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[repr(transparent)]
 pub struct Message(pub(crate) Envelope);
 
 impl Message {
+    /// An envelope as a message, both lent.
+    pub(crate) fn of(envelope: &Envelope) -> &Message {
+        // SAFETY: `Message` is a transparent wrapper of `Envelope`.
+        unsafe { &*std::ptr::from_ref(envelope).cast() }
+    }
+
     /// Wraps a value.
     pub fn new<T: Send + 'static>(value: T) -> Self {
         Message(Envelope::new(0, crate::process::signal::MESSAGE, value))

@@ -38,6 +38,8 @@ pub(crate) struct Header {
     /// Packed pid of the process that spawned this one; 0 is none.
     parent: u64,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// Where the body last began to wait for something of ours.
+    pub(crate) waits_at: Cell<Option<&'static Location<'static>>>,
     reductions: Cell<u64>,
     /// The last id of a link request of ours.
     last_link_id: Cell<u32>,
@@ -73,6 +75,7 @@ impl Header {
             relations: UnsafeCell::default(),
             parent: parent.map_or(0, Pid::pack),
             spawned_at,
+            waits_at: Cell::new(None),
             reductions: Cell::new(0),
             last_link_id: Cell::new(0),
             turns: Cell::new(0),

@@ -50,6 +50,10 @@ pub struct ProcessInfo {
     pub message_queue_len: usize,
     /// What it was doing.
     pub status: Status,
+    /// Where in the source it waits, if it does: where it made the last of this crate's futures
+    /// (a receive, a call, a sleep). What it may have begun to wait for since by other means does
+    /// not show.
+    pub waiting_at: Option<&'static Location<'static>>,
     /// Where in the source it was spawned.
     pub spawned_at: &'static Location<'static>,
     /// Reductions spent in its turns so far.
@@ -75,6 +79,7 @@ pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Statu
         trap_exit: header.is(Flag::TrapsExits),
         message_queue_len: queue.len(),
         status,
+        waiting_at: header.waits_at.get().filter(|_| status == Status::Waiting),
         spawned_at: header.spawned_at,
         reductions: header.reductions(),
     }

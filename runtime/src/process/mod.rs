@@ -13,12 +13,14 @@ pub(crate) mod info;
 pub(crate) mod links;
 pub(crate) mod owner;
 pub(crate) mod receive;
+pub(crate) mod receive_macro;
 pub(crate) mod relations;
 pub(crate) mod reply;
 pub(crate) mod signal;
 pub(crate) mod spawn;
 pub(crate) mod table;
 pub(crate) mod turn;
+pub(crate) mod wait_site;
 pub(crate) mod waker;
 
 use std::sync::atomic::Ordering;

@@ -125,7 +125,7 @@ pub fn try_receive_matching<M: Send + 'static>(mut wanted: impl FnMut(&M) -> boo
 
 /// Where a waiting receive stands.
 #[derive(Debug, Default)]
-struct Place {
+pub(super) struct Place {
     cursor: Cursor,
     /// The process whose mailbox that is, index and generation folded into what
     /// room there is; different for the tenants of one slot. 0 before the first poll.
@@ -134,7 +134,7 @@ struct Place {
 }
 
 /// Looks for a message; if there is none, sees to it that its coming is noticed.
-fn poll_queue(
+pub(super) fn poll_queue(
     place: &mut Place,
     cx: &mut Context<'_>,
     wanted: impl FnMut(&Envelope) -> bool,
@@ -276,7 +276,7 @@ enum Limit {
 }
 
 impl<R> ReceiveTimeout<R> {
-    fn new(receive: R, after: Duration) -> Self {
+    pub(super) fn new(receive: R, after: Duration) -> Self {
         let limit = if after.is_zero() {
             Limit::Now
         } else {
