@@ -39,6 +39,7 @@
 //! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: births.
 //! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends.
+//! - [`alias()`], [`monitor_alias`]: addresses that can be taken back.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
 //! - [`blocking`](blocking()): work that would hold a worker up.
 //! - [`processes`], [`process_info`], [`Handle::stats`]: looking inside.
@@ -67,16 +68,18 @@ mod timer;
 
 pub use blocking::pool::BlockingStats;
 pub use blocking::{Blocking, BlockingError, blocking};
-pub use message::{Down, Exit, Message};
+pub use message::{Down, Exit, Message, Monitored};
 pub use names::{
     RegisterError, SendError, UnregisterError, register, registered, send_named, unregister,
     whereis,
 };
 pub use panic::{CatchPanic, catch_panic};
 pub use pid::{MonitorRef, Pid};
+pub use process::alias::{Alias, AliasMode, MonitorAliasMode, alias, alias_with, unalias};
 pub use process::budget::{YieldNow, consume_reductions, yield_now};
 pub use process::info::{ProcessInfo, Status, is_alive, process_info, processes, set_label};
-pub use process::links::{demonitor, demonitor_flush, exit, link, monitor, trap_exit, unlink};
+pub use process::links::{exit, link, trap_exit, unlink};
+pub use process::monitors::{demonitor, demonitor_flush, monitor, monitor_alias, monitor_named};
 pub use process::receive::{
     Receive, ReceiveAny, ReceiveMatching, ReceiveTimeout, Timeout, receive, receive_any,
     try_receive, try_receive_matching,

@@ -1,6 +1,7 @@
 //! What arrives in a mailbox.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regrow_mailbox::Envelope;
 
@@ -36,10 +37,104 @@ pub(crate) enum Origin {
 pub struct Down {
     /// What [`monitor`](crate::monitor) returned.
     pub reference: MonitorRef,
-    /// The process that was monitored.
+    /// The process that was monitored. If it was monitored by a name that nobody
+    /// had, this is a pid that no process ever has.
     pub pid: Pid,
     /// Why it ended; [`ExitReason::NoProc`] if it was gone already.
     pub reason: ExitReason,
+    /// The name that it was monitored by, which its watcher knows.
+    pub(crate) name: Option<Arc<str>>,
+}
+
+impl Down {
+    pub(crate) fn new(reference: MonitorRef, pid: Pid, reason: ExitReason) -> Self {
+        Down {
+            reference,
+            pid,
+            reason,
+            name: None,
+        }
+    }
+
+    /// What was monitored: the process, or the name (OTP: the fourth element of
+    /// `'DOWN'`).
+    ///
+    /// ```
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// use regrow_runtime::{Down, Monitored, monitor_named, receive, spawn_monitor};
+    ///
+    /// let (pid, _) = spawn_monitor(async {});
+    /// assert_eq!(receive::<Down>().await.object(), Monitored::Process(pid));
+    /// monitor_named("nobody");
+    /// assert_eq!(receive::<Down>().await.object(), Monitored::Name("nobody".into()));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn object(&self) -> Monitored {
+        match &self.name {
+            Some(name) => Monitored::Name(name.clone()),
+            None => Monitored::Process(self.pid),
+        }
+    }
+}
+
+/// What a monitor watches, as it was told to.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Monitored, self_pid};
+///
+/// assert_eq!(Monitored::from("clerk").to_string(), "clerk");
+/// assert_eq!(Monitored::from(self_pid()), self_pid());
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Monitored {
+    /// A process, by its pid.
+    Process(Pid),
+    /// A process, by the name that it had when the monitor was made.
+    Name(Arc<str>),
+}
+
+impl PartialEq<Pid> for Monitored {
+    fn eq(&self, other: &Pid) -> bool {
+        *self == Monitored::Process(*other)
+    }
+}
+
+impl From<Pid> for Monitored {
+    fn from(pid: Pid) -> Self {
+        Monitored::Process(pid)
+    }
+}
+
+impl From<&str> for Monitored {
+    fn from(name: &str) -> Self {
+        Monitored::Name(name.into())
+    }
+}
+
+impl From<Arc<str>> for Monitored {
+    fn from(name: Arc<str>) -> Self {
+        Monitored::Name(name)
+    }
+}
+
+impl From<String> for Monitored {
+    fn from(name: String) -> Self {
+        Monitored::Name(name.into())
+    }
+}
+
+impl fmt::Display for Monitored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Monitored::Process(pid) => pid.fmt(f),
+            Monitored::Name(name) => f.write_str(name),
+        }
+    }
 }
 
 /// A message of any type.

@@ -32,6 +32,14 @@ pub struct Pid {
 }
 
 impl Pid {
+    /// A pid that no process ever has: index 0 is never handed out, and its
+    /// generation stays what it was.
+    pub(crate) const NOBODY: Pid = Pid {
+        node: 0,
+        index: 0,
+        generation: NonZeroU32::MAX,
+    };
+
     pub(crate) fn local(index: u32, generation: u32) -> Self {
         // Generations start at 1 and skip 0; `max` only spells it for the type.
         let generation = NonZeroU32::new(generation).unwrap_or(NonZeroU32::MIN);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use common::run;
 use regrow_runtime::{
-    Down, Exit, ExitReason, MonitorRef, Pid, demonitor, demonitor_flush, exit, is_alive, link,
-    monitor, process_info, processes, receive, receive_any, self_pid, send, spawn, spawn_link,
-    spawn_monitor, trap_exit, try_receive_matching, yield_now,
+    Down, Exit, ExitReason, MonitorRef, Monitored, Pid, demonitor, demonitor_flush, exit, is_alive,
+    link, monitor, process_info, processes, receive, receive_any, self_pid, send, spawn,
+    spawn_link, spawn_monitor, trap_exit, try_receive_matching, yield_now,
 };
 
 /// Ends with what it is told to.
@@ -27,7 +27,7 @@ async fn down_by_now() -> Option<Down> {
     receive::<Down>().timeout(Duration::ZERO).await.ok()
 }
 
-async fn monitors_of(pid: Pid) -> Vec<Pid> {
+async fn monitors_of(pid: Pid) -> Vec<Monitored> {
     process_info(pid).await.expect("it lives").monitors
 }
 
@@ -412,7 +412,7 @@ fn many_monitors_in_both_directions_are_cleaned_up_in_every_order() {
                     break info.monitors;
                 }
             };
-            assert_eq!(others, []);
+            assert!(others.is_empty());
             exit(second.0, ExitReason::Kill);
             down(second.1).await;
         }

@@ -169,11 +169,7 @@ fn tell_link(dead: Pid, peer: Pid, ids: LinkIds, reason: &ExitReason) {
 }
 
 fn tell_watcher(dead: Pid, reference: MonitorRef, watcher: Pid, reason: &ExitReason) {
-    let down = Down {
-        reference,
-        pid: dead,
-        reason: reason.clone(),
-    };
+    let down = Down::new(reference, dead, reason.clone());
     let _ = push_new(watcher, signal::DOWN, down);
 }
 

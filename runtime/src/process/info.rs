@@ -11,6 +11,7 @@ use super::reply::reply_channel;
 use super::signal::{self, Control};
 use super::{push_new, self_pid, table, try_self_pid};
 use crate::local;
+use crate::message::Monitored;
 use crate::pid::Pid;
 use crate::scheduler;
 
@@ -40,8 +41,9 @@ pub struct ProcessInfo {
     pub parent: Option<Pid>,
     /// The processes that it is linked to, in no order.
     pub links: Vec<Pid>,
-    /// The processes that it monitors, one entry for each monitor.
-    pub monitors: Vec<Pid>,
+    /// The processes that it monitors, one entry for each monitor; by name, where it
+    /// monitors them by name.
+    pub monitors: Vec<Monitored>,
     /// The processes that monitor it, one entry for each monitor.
     pub monitored_by: Vec<Pid>,
     /// Whether it traps exits.

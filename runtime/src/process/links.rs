@@ -1,13 +1,12 @@
-//! Links, monitors and exit signals, as the current process uses them.
+//! Links and exit signals, as the current process uses them.
 
 use super::cell::{Flag, Header};
-use super::receive::try_receive_matching;
 use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::{push_new, self_pid};
 use crate::local;
-use crate::message::{Down, Exit, Origin};
+use crate::message::{Exit, Origin};
 use crate::panic::end_with;
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::Pid;
 use crate::reason::ExitReason;
 
 /// Works with the current process.
@@ -104,109 +103,6 @@ pub fn unlink(pid: Pid) {
         // A dead peer has no link any more.
         let _ = push_new(pid, signal::CONTROL, Control::Unlink { from, ids });
     }
-}
-
-/// Watches another process: when it ends, a [`Down`] arrives (OTP: `monitor/2`).
-///
-/// Each call makes a monitor of its own. For a process that is gone already the
-/// `Down` says [`ExitReason::NoProc`]. A monitor on oneself never fires.
-///
-/// # Panics
-///
-/// Outside a process.
-///
-/// ```
-/// # regrow_runtime::Runtime::new()?.block_on(async {
-/// use regrow_runtime::{Down, ExitReason, exit, monitor, receive, spawn};
-///
-/// let other = spawn(std::future::pending::<()>());
-/// let reference = monitor(other);
-/// exit(other, ExitReason::Kill);
-/// let down = receive::<Down>().matching(|down: &Down| down.reference == reference).await;
-/// assert_eq!(down.reason, ExitReason::Killed);
-/// # });
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[track_caller]
-pub fn monitor(pid: Pid) -> MonitorRef {
-    let watcher = self_pid();
-    let reference = MonitorRef(local::with(|local| local.fresh_reference()));
-    if pid == watcher {
-        return reference;
-    }
-    with_header("monitor", |header| {
-        header.with_relations(|it| it.add_monitor(reference, pid));
-    });
-    let control = Control::Monitor { watcher, reference };
-    if push_new(pid, signal::CONTROL, control).is_err() {
-        let down = Down {
-            reference,
-            pid,
-            reason: ExitReason::NoProc,
-        };
-        let _ = push_new(watcher, signal::DOWN, down);
-    }
-    reference
-}
-
-/// Ends a monitor (OTP: `demonitor/2` with `info`). True if it was active. Once it
-/// returns, no `Down` of it arrives any more; one that is in the mailbox already
-/// stays there.
-///
-/// # Panics
-///
-/// Outside a process.
-///
-/// ```
-/// # regrow_runtime::Runtime::new()?.block_on(async {
-/// use regrow_runtime::{demonitor, spawn_monitor};
-///
-/// let (_, reference) = spawn_monitor(std::future::pending::<()>());
-/// assert!(demonitor(reference));
-/// assert!(!demonitor(reference));
-/// # });
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[track_caller]
-pub fn demonitor(reference: MonitorRef) -> bool {
-    let target = with_header("demonitor", |header| {
-        header.with_relations(|it| it.remove_monitor(reference))
-    });
-    if let Some(target) = target {
-        let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
-    }
-    target.is_some()
-}
-
-/// As [`demonitor`], and takes its `Down` out of the mailbox if that is there
-/// (OTP: `demonitor/2` with `flush` and `info`). True if the monitor was active.
-///
-/// # Panics
-///
-/// Outside a process.
-///
-/// ```
-/// # regrow_runtime::Runtime::new()?.block_on(async {
-/// use regrow_runtime::{Down, demonitor_flush, receive, spawn_monitor, try_receive, yield_now};
-///
-/// let (_, reference) = spawn_monitor(async {});
-/// yield_now().await;
-/// demonitor_flush(reference);
-/// assert!(try_receive::<Down>().is_none());
-/// # });
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[track_caller]
-pub fn demonitor_flush(reference: MonitorRef) -> bool {
-    let active = demonitor(reference);
-    if !active {
-        // What has not been taken from the inbox yet is dropped when it is: the
-        // monitor is not active any more.
-        drop(try_receive_matching(|down: &Down| {
-            down.reference == reference
-        }));
-    }
-    active
 }
 
 /// Sends an exit signal (OTP: `exit/2`), from anywhere.

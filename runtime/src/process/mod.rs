@@ -4,13 +4,16 @@
 //! - [`turn`]: one turn: take the inbox, handle the signals, poll, park.
 //! - [`exit`]: the end, in its order.
 //! - [`relations`]: links and monitors, as pure bookkeeping.
-//! - [`links`], [`receive`], [`reply`], [`spawn`], [`info`]: what users call.
+//! - [`links`], [`monitors`], [`alias`], [`receive`], [`reply`], [`spawn`], [`info`]:
+//!   what users call.
 
+pub(crate) mod alias;
 pub(crate) mod budget;
 pub(crate) mod cell;
 mod exit;
 pub(crate) mod info;
 pub(crate) mod links;
+pub(crate) mod monitors;
 pub(crate) mod owner;
 pub(crate) mod receive;
 pub(crate) mod receive_macro;

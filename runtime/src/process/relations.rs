@@ -19,12 +19,15 @@
 //! counts for nothing. That both sides always come to agree is checked over all
 //! interleavings in the tests.
 
+use std::hash::Hash;
+use std::sync::Arc;
 use std::task::Waker;
 
 use rustc_hash::FxHashMap;
 
+use super::alias::{Aliases, Passage};
 use super::reply::Fail;
-use crate::message::Origin;
+use crate::message::{Monitored, Origin};
 use crate::pid::{MonitorRef, Pid};
 
 /// The two ids of a link.
@@ -100,6 +103,15 @@ pub(crate) struct More {
     pub(crate) foreign: ForeignWakers,
     /// Calls whose reply handle a panic dropped: told when the process ends.
     pub(crate) failed: Vec<Box<dyn Fail>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What fewer have still.
+#[derive(Debug, Default)]
+struct Rare {
+    aliases: Aliases,
+    /// By which name a process is monitored, where it was by one.
+    names: FxHashMap<MonitorRef, Arc<str>>,
 }
 
 impl std::fmt::Debug for More {
@@ -108,6 +120,7 @@ impl std::fmt::Debug for More {
             .field("links", &self.links)
             .field("watchers", &self.watchers)
             .field("monitors", &self.monitors)
+            .field("rare", &self.rare)
             .finish_non_exhaustive()
     }
 }
@@ -150,7 +163,10 @@ impl Relations {
             self.link_peer = 0;
             return Some(std::mem::take(&mut self.link_ids));
         }
-        self.more.as_mut()?.links.remove(&peer)
+        let links = &mut self.more.as_mut()?.links;
+        let ids = links.remove(&peer);
+        give_back(links);
+        ids
     }
 
     /// `link(peer)`, with a fresh id: whether a Link with it must be sent.
@@ -224,20 +240,71 @@ impl Relations {
             .collect()
     }
 
-    /// `monitor(target)` was called.
-    pub(crate) fn add_monitor(&mut self, reference: MonitorRef, target: Pid) {
-        self.more().monitors.insert(reference, target);
+    /// `monitor(target)` was called, perhaps by a name.
+    pub(crate) fn add_monitor(
+        &mut self,
+        reference: MonitorRef,
+        target: Pid,
+        name: Option<Arc<str>>,
+    ) {
+        let more = self.more();
+        more.monitors.insert(reference, target);
+        if let Some(name) = name {
+            more.rare().names.insert(reference, name);
+        }
     }
 
-    /// `demonitor`, or a Down arrived: the target, if the monitor was active.
-    pub(crate) fn remove_monitor(&mut self, reference: MonitorRef) -> Option<Pid> {
-        self.more.as_mut()?.monitors.remove(&reference)
+    /// `demonitor`, or a Down arrived: the target and the name that it was monitored
+    /// by, if the monitor was active.
+    pub(crate) fn remove_monitor(
+        &mut self,
+        reference: MonitorRef,
+    ) -> Option<(Pid, Option<Arc<str>>)> {
+        let more = self.more.as_mut()?;
+        let mut name = None;
+        if let Some(rare) = &mut more.rare {
+            rare.aliases.on_monitor_end(reference);
+            name = rare.names.remove(&reference);
+        }
+        let target = more.monitors.remove(&reference)?;
+        give_back(&mut more.monitors);
+        Some((target, name))
     }
 
-    pub(crate) fn monitors(&self) -> Vec<Pid> {
-        let more = self.more.iter();
-        more.flat_map(|more| more.monitors.values().copied())
-            .collect()
+    pub(crate) fn monitors(&self) -> Vec<Monitored> {
+        let Some(more) = &self.more else {
+            return Vec::new();
+        };
+        let name = |reference| more.rare.as_ref()?.names.get(reference).cloned();
+        let object = |(reference, target): (_, &Pid)| match name(reference) {
+            Some(name) => Monitored::Name(name),
+            None => Monitored::Process(*target),
+        };
+        more.monitors.iter().map(object).collect()
+    }
+
+    pub(crate) fn aliases(&mut self) -> &mut Aliases {
+        &mut self.more().rare().aliases
+    }
+
+    /// `unalias`: whether it was active.
+    pub(crate) fn remove_alias(&mut self, id: u64) -> bool {
+        let rare = self.more.as_mut().and_then(|more| more.rare.as_mut());
+        rare.is_some_and(|rare| rare.aliases.remove(id))
+    }
+
+    /// A message came through an alias: whether it may pass; and the target of a
+    /// monitor that ends with it.
+    pub(crate) fn on_aliased(&mut self, id: u64) -> (bool, Option<(MonitorRef, Pid)>) {
+        let rare = self.more.as_mut().and_then(|more| more.rare.as_mut());
+        match rare.map_or(Passage::Closed, |rare| rare.aliases.on_message(id)) {
+            Passage::Closed => (false, None),
+            Passage::Open => (true, None),
+            Passage::OpenOnce(reference) => {
+                let target = self.remove_monitor(reference);
+                (true, target.map(|(target, _)| (reference, target)))
+            }
+        }
     }
 
     /// A Monitor arrived.
@@ -256,6 +323,7 @@ impl Relations {
             self.watcher = 0;
         } else if let Some(more) = &mut self.more {
             more.watchers.remove(&reference);
+            give_back(&mut more.watchers);
         }
     }
 
@@ -274,7 +342,25 @@ impl Relations {
     }
 }
 
+/// How large a table may stay however little is in it.
+const ROOM_KEPT: usize = 64;
+
+/// Gives most of a table's memory back when it is nearly empty: a process that once
+/// had a million links should not pay for them for ever. What is left is twice what
+/// is used, so that this is rare.
+#[inline]
+fn give_back<K: Eq + Hash, V>(table: &mut FxHashMap<K, V>) {
+    let room = table.capacity();
+    if room > ROOM_KEPT && table.len() < room / 8 {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
 impl More {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     pub(crate) fn into_parts(self) -> Parts {
         Parts {
             links: self.links,

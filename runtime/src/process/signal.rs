@@ -16,6 +16,9 @@ pub(crate) const DOWN: u32 = 2;
 /// The payload is a [`Control`].
 pub(crate) const CONTROL: u32 = 3;
 
+/// The payload is an [`Aliased`](super::alias::Aliased) message.
+pub(crate) const ALIAS: u32 = 4;
+
 /// Signals that never reach the mailbox.
 pub(crate) enum Control {
     /// `from` has linked to me; `id` is its link request.

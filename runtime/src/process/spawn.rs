@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::alias::{Alias, MonitorAliasMode};
 use super::cell::{Flag, Header, ProcessPtr};
 use super::owner;
 use super::table;
@@ -45,6 +46,8 @@ pub struct Spawned {
     pub pid: Pid,
     /// The monitor on it, if one was asked for.
     pub monitor: Option<MonitorRef>,
+    /// The alias that goes with the monitor, if one was asked for.
+    pub alias: Option<Alias>,
 }
 
 /// How a process is to be born (OTP: `spawn_opt`).
@@ -66,6 +69,7 @@ pub struct Spawned {
 pub struct SpawnOptions {
     link: bool,
     monitor: bool,
+    alias: Option<MonitorAliasMode>,
     trap_exit: bool,
     name: Option<Arc<str>>,
     label: Option<Arc<str>>,
@@ -86,6 +90,27 @@ impl SpawnOptions {
     /// Monitors the new process, from the first moment on.
     pub fn monitor(mut self) -> Self {
         self.monitor = true;
+        self
+    }
+
+    /// Monitors the new process from the first moment on, and makes an alias of the
+    /// current one that goes with the monitor, as
+    /// [`monitor_alias`](crate::monitor_alias) does (OTP: `{monitor, [{alias, Mode}]}`).
+    ///
+    /// ```
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// use regrow_runtime::{Alias, MonitorAliasMode, SpawnOptions, receive, send};
+    ///
+    /// let options = SpawnOptions::new().monitor_alias(MonitorAliasMode::ReplyDemonitor);
+    /// let oracle = options.spawn(async { receive::<Alias>().await.send(42) }).unwrap();
+    /// send(oracle.pid, oracle.alias.unwrap());
+    /// assert_eq!(receive::<i32>().await, 42);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn monitor_alias(mut self, mode: MonitorAliasMode) -> Self {
+        self.monitor = true;
+        self.alias = Some(mode);
         self
     }
 
@@ -185,6 +210,7 @@ impl SpawnOptions {
             return Err(spawn_error(error));
         }
         let mut monitor = None;
+        let mut alias = None;
         if let (Some(mother), Some(parent)) = (local.current.get(), parent) {
             if self.link {
                 let id = mother.fresh_link_id();
@@ -193,9 +219,13 @@ impl SpawnOptions {
             }
             if self.monitor {
                 let reference = MonitorRef(local.fresh_reference());
-                mother.with_relations(|relations| relations.add_monitor(reference, pid));
+                mother.with_relations(|relations| relations.add_monitor(reference, pid, None));
                 header.with_relations(|relations| relations.add_watcher(reference, parent));
                 monitor = Some(reference);
+                if let Some(mode) = self.alias {
+                    mother.with_relations(|it| it.aliases().add(reference.0, mode.into()));
+                    alias = Some(Alias::new(parent, reference.0));
+                }
             }
         }
         if let Some(label) = self.label {
@@ -208,7 +238,11 @@ impl SpawnOptions {
         unsafe { slot.set_process(Some(process)) };
         local.spend(BIRTH);
         scheduler::schedule_newborn(index, shared);
-        Ok(Spawned { pid, monitor })
+        Ok(Spawned {
+            pid,
+            monitor,
+            alias,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use regrow_mailbox::{Batch, Envelope, SaveQueue};
 
+use super::alias::Aliased;
 use super::cell::{Flag, Header, ProcessPtr};
 use super::exit::{self, Ending};
 use super::info::{self, Status};
@@ -198,13 +199,22 @@ fn accept(
             let reference = envelope.peek::<Down>().map(|down| down.reference);
             let active = reference
                 .and_then(|it| header.with_relations(|relations| relations.remove_monitor(it)));
-            if active.is_none() {
+            let Some((_, name)) = active else {
                 drop_dead_letter(envelope);
                 return Accepted::Done;
+            };
+            if name.is_some()
+                && let Some(down) = envelope.peek_mut::<Down>()
+            {
+                down.name = name;
             }
             envelope.set_kind(signal::MESSAGE);
             Accepted::Message(envelope)
         }
+        signal::ALIAS => match envelope.downcast::<Aliased>() {
+            Ok(Aliased { id, message }) => accept_aliased(header, id, message),
+            Err(_) => Accepted::Done,
+        },
         _ => {
             if let Ok(control) = envelope.downcast::<Control>() {
                 obey(header, pid, control, queue, runnable);
@@ -212,6 +222,20 @@ fn accept(
             Accepted::Done
         }
     }
+}
+
+/// A message through an alias: a message like any other, if that is active.
+fn accept_aliased(header: &Header, id: u64, message: Envelope) -> Accepted {
+    let (passes, monitor) = header.with_relations(|relations| relations.on_aliased(id));
+    if !passes {
+        drop_dead_letter(message);
+        return Accepted::Done;
+    }
+    if let Some((reference, target)) = monitor {
+        // A dead target needs no demonitor.
+        let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+    }
+    Accepted::Message(message)
 }
 
 fn obey(header: &Header, pid: Pid, control: Control, queue: &SaveQueue, runnable: bool) {
@@ -258,11 +282,7 @@ pub(super) fn answer_for_dead(envelope: Envelope, dead: Pid) {
         Ok(Control::Monitor { watcher, reference }) => push_new(
             watcher,
             signal::DOWN,
-            Down {
-                reference,
-                pid: dead,
-                reason: ExitReason::NoProc,
-            },
+            Down::new(reference, dead, ExitReason::NoProc),
         ),
         Ok(Control::Info { reply, .. }) => {
             reply.fail(ExitReason::NoProc);

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use std::task::Waker;
 
-use super::{ForeignWakers, LinkIds, Origin, Pid, Relations};
+use super::{ForeignWakers, LinkIds, MonitorRef, Origin, Pid, Relations};
 
 type Requests = BTreeSet<u8>;
 
@@ -438,4 +438,40 @@ fn stale_foreign_wakers_are_let_go_and_live_ones_set_the_limit() {
         }
     }
     assert_eq!(wakings, 1);
+}
+
+#[test]
+fn a_table_that_has_become_empty_gives_its_memory_back() {
+    const COUNT: u32 = 10_000;
+    let mut relations = Relations::default();
+    let other = |n: u32| Pid::local(n + 1, 1);
+    let room = |relations: &mut Relations| {
+        let more = relations.more();
+        [
+            more.links.capacity(),
+            more.watchers.capacity(),
+            more.monitors.capacity(),
+        ]
+    };
+    for n in 0..COUNT {
+        relations.on_link(other(n), 1);
+        relations.add_watcher(MonitorRef(u64::from(n)), other(n));
+        relations.add_monitor(MonitorRef(u64::from(n)), other(n), None);
+    }
+    assert!(room(&mut relations).iter().all(|it| *it >= 9_999));
+    for n in 0..COUNT {
+        let origin = Origin::Link { mine: 1, theirs: 0 };
+        assert!(relations.on_exit(other(n), origin));
+        relations.remove_watcher(MonitorRef(u64::from(n)));
+        assert!(relations.remove_monitor(MonitorRef(u64::from(n))).is_some());
+        // At no time is there much more room than was used a while ago.
+        let used = (COUNT - n) as usize;
+        assert!(
+            room(&mut relations)
+                .iter()
+                .all(|it| *it < 64.max(16 * used))
+        );
+    }
+    assert!(relations.links().is_empty());
+    assert!(room(&mut relations).iter().all(|it| *it <= 64));
 }
