@@ -37,6 +37,7 @@
 //!
 //! - [`Runtime`], [`Handle`]: starting a runtime, and reaching it from outside.
 //! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: births.
+//! - [`proc_lib`]: births and ends that somebody waits for.
 //! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends.
 //! - [`alias()`], [`monitor_alias`]: addresses that can be taken back.
@@ -59,6 +60,7 @@ pub mod net;
 mod panic;
 mod pid;
 mod primitive;
+pub mod proc_lib;
 mod process;
 mod reactor;
 mod reason;

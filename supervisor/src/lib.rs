@@ -106,7 +106,8 @@ pub use child::{
 };
 pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
 pub use gen_server::{Context, GenServer, Info, Next, Start, StartError};
-pub use server_ref::{Name, ServerRef, StopError};
+pub use regrow_runtime::proc_lib::StopError;
+pub use server_ref::{Name, ServerRef};
 pub use supervisor::{
     AutoShutdown, DeleteChildError, FailedToStartChild, GetChildSpecError, RestartChildError,
     StartChildError, Strategy, Supervisor, SupervisorRef, TerminateChildError,

@@ -6,13 +6,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regrow_runtime::{
-    Down, ExitReason, Handle, Pid, ReplyTo, demonitor_flush, monitor, receive, reply_channel, send,
-    try_self_pid,
-};
+use regrow_runtime::proc_lib::{self, StopError};
+use regrow_runtime::{ExitReason, Handle, Pid, ReplyTo, reply_channel, send, try_self_pid};
 
 use crate::call::{Call, CallError};
-use crate::gen_server::StopRequest;
 
 /// A reference to a server that takes messages of type `M`: cheap to clone, keeps nothing alive.
 ///
@@ -163,27 +160,7 @@ impl<M: Send + 'static> ServerRef<M> {
         timeout: Option<Duration>,
     ) -> Result<(), StopError> {
         let pid = self.pid().ok_or(StopError::NoProc)?;
-        if try_self_pid() == Some(pid) {
-            return Err(StopError::CallingSelf);
-        }
-        let reference = monitor(pid);
-        send(pid, StopRequest(reason.clone()));
-        let down = receive::<Down>().matching(move |down| down.reference == reference);
-        let ended = match timeout {
-            None => down.await,
-            Some(timeout) => match down.timeout(timeout).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    demonitor_flush(reference);
-                    return Err(StopError::Timeout);
-                }
-            },
-        };
-        match ended.reason {
-            actual if actual == reason => Ok(()),
-            ExitReason::NoProc => Err(StopError::NoProc),
-            actual => Err(StopError::Exit(actual)),
-        }
+        proc_lib::stop_with(pid, reason, timeout).await
     }
 }
 
@@ -355,23 +332,4 @@ impl<M> From<&Name<M>> for Arc<str> {
     fn from(name: &Name<M>) -> Self {
         name.clone().into()
     }
-}
-
-/// Why [`ServerRef::stop`] did not see the server end as asked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StopError {
-    /// There was no such process, or nobody had the name.
-    #[error("no such process")]
-    NoProc,
-    /// The server was still running when the time was over. It will stop when it comes to the
-    /// request.
-    #[error("the server did not stop in time")]
-    Timeout,
-    /// The server ended, but with another reason.
-    #[error("the server ended with another reason: {0}")]
-    Exit(ExitReason),
-    /// A server cannot wait for its own end.
-    #[error("a server cannot stop itself this way")]
-    CallingSelf,
 }

@@ -2,11 +2,11 @@
 //!
 //! 1. The reason is fixed. 2. The body is dropped. 3. The mailbox is dropped.
 //! 4. The name is released. 5. The generation advances: *the point of death*.
-//! 6. Calls that will never be answered are told. 7. Links and monitors are told.
+//! 6. Links are told. 7. Calls that will never be answered are told, then monitors.
 //! 8. The inbox is closed, and what is left in it is answered. 9. The slot is free.
 //!
 //! So whoever sees the `Down`, or the failed call, finds the state dropped and the
-//! name free. Drops are user code: in 2 and 3 they run as the process, and may
+//! name free, and has the exit signal of its link, if there was one, in its inbox. Drops are user code: in 2 and 3 they run as the process, and may
 //! send, link and spawn; later ones run as no process at all.
 
 use regrow_mailbox::Batch;
@@ -92,17 +92,22 @@ pub(super) fn exit(ending: Ending<'_>) {
     });
     // Most processes have none of these, and should not pay for them.
     let mut tables = tables.map(|more| more.into_parts());
-    if local.has_dropped() || tables.is_some() {
-        fail_calls(local, tables.as_mut(), &reason);
-    }
     if let Some((peer, ids)) = link {
         tell_link(pid, peer, ids, &reason);
+    }
+    if let Some(tables) = &mut tables {
+        for (peer, ids) in std::mem::take(&mut tables.links) {
+            tell_link(pid, peer, ids, &reason);
+        }
+    }
+    if local.has_dropped() || tables.is_some() {
+        fail_calls(local, tables.as_mut(), &reason);
     }
     if let Some((reference, watcher)) = watcher {
         tell_watcher(pid, reference, watcher, &reason);
     }
     if let Some(tables) = tables {
-        tell_all(pid, tables, &reason);
+        tell_watchers(pid, tables, &reason);
     }
 
     let mut left = slot.inbox.close();
@@ -144,10 +149,7 @@ fn fail_calls(local: &Local, tables: Option<&mut Parts>, reason: &ExitReason) {
 }
 
 #[cold]
-fn tell_all(dead: Pid, tables: Parts, reason: &ExitReason) {
-    for (peer, ids) in tables.links {
-        tell_link(dead, peer, ids, reason);
-    }
+fn tell_watchers(dead: Pid, tables: Parts, reason: &ExitReason) {
     for (reference, watcher) in tables.watchers {
         tell_watcher(dead, reference, watcher, reason);
     }

@@ -102,6 +102,21 @@ impl<R: Send + 'static> ReplyTo<R> {
         }
     }
 
+    /// Answers when the current process has ended and its name is free; at once
+    /// outside a process.
+    pub(crate) fn send_at_end(mut self, value: R) {
+        let Some(sender) = self.sender.take() else {
+            return;
+        };
+        local::with(|local| {
+            if local.current.is_some() {
+                local.keep_dropped(Box::new(Postponed(sender, value)), true);
+            } else {
+                complete(sender, Ok(value));
+            }
+        });
+    }
+
     /// Whether the caller still waits. It may give up right afterwards; this is
     /// for skipping work that is not wanted any more.
     pub fn is_wanted(&self) -> bool {
@@ -113,6 +128,16 @@ impl<R: Send + 'static> ReplyTo<R> {
         if let Some(sender) = self.sender.take() {
             complete(sender, Err(ReplyError::Exit(reason)));
         }
+    }
+}
+
+/// An answer that is given at the end of the process, whatever that ends with.
+struct Postponed<R>(Sender<R>, R);
+
+impl<R: Send> Fail for Postponed<R> {
+    fn fail(self: Box<Self>, _: ReplyError) {
+        let Postponed(sender, value) = *self;
+        complete(sender, Ok(value));
     }
 }
 

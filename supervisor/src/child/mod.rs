@@ -12,4 +12,4 @@ pub use spec::{Child, ChildSpec, ChildType, SpecError};
 pub use stop::Shutdown;
 
 pub(crate) use restart::{AfterExit, after_exit};
-pub(crate) use stop::{is_expected, stop_one, unlink_and_flush};
+pub(crate) use stop::{is_expected, stop_one};

@@ -70,7 +70,7 @@ pub(crate) async fn stop_one(pid: Pid, shutdown: Shutdown) -> ExitReason {
 
 /// Ends the link to a child, so that its end cannot be taken for a crash any more. Returns the
 /// reason of an exit that had already arrived.
-pub(crate) fn unlink_and_flush(pid: Pid) -> Option<ExitReason> {
+fn unlink_and_flush(pid: Pid) -> Option<ExitReason> {
     unlink(pid);
     try_receive_matching::<Exit>(move |exit| exit.pid == pid).map(|exit| exit.reason)
 }

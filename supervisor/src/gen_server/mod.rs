@@ -16,8 +16,6 @@ use crate::ServerRef;
 
 pub use start::{Start, StartError};
 
-pub(crate) use process::StopRequest;
-
 /// A server: a state, and what each message does to it.
 ///
 /// One enum names everything the server can be told; the variants that are calls carry a

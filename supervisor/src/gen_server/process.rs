@@ -2,33 +2,26 @@
 
 use std::time::Duration;
 
-use regrow_runtime::{
-    Down, Exit, ExitReason, Message, Pid, ReplyTo, catch_panic, receive_any, self_pid,
-};
+use regrow_runtime::proc_lib::{InitAck, Terminate};
+use regrow_runtime::{Down, Exit, ExitReason, Message, Pid, catch_panic, receive_any, self_pid};
 
 use super::{Context, GenServer, Info, Next};
-
-/// Tells a server to stop with this reason: an ordinary message, so it waits for its turn.
-pub(crate) struct StopRequest(pub(crate) ExitReason);
-
-/// What the starter waits for: that `init` has succeeded, or why the process is about to end.
-pub(super) type Started = Result<(), ExitReason>;
 
 /// The body of a server's process.
 pub(super) async fn run<S: GenServer>(
     args: S::Args,
     parent: Option<Pid>,
-    starter: ReplyTo<Started>,
+    starter: InitAck<()>,
 ) -> ExitReason {
     let mut cx = Context::new(parent);
     let mut server = match catch_panic(S::init(args, &mut cx)).await {
         Ok(Ok(server)) => server,
         Ok(Err(reason)) | Err(reason) => {
-            starter.send(Err(reason.clone()));
+            starter.fail(reason.clone());
             return reason;
         }
     };
-    starter.send(Ok(()));
+    starter.ack(());
     let reason = serve(&mut server, &mut cx).await;
     let terminated = catch_panic(server.terminate(&reason, &mut cx)).await;
     let reason = terminated.err().unwrap_or(reason);
@@ -98,8 +91,8 @@ impl<M: Send + 'static> Event<M> {
             Ok(down) => return Event::Info(Box::new(Info::Down(down))),
             Err(other) => other,
         };
-        match message.downcast::<StopRequest>() {
-            Ok(StopRequest(reason)) => Event::End(reason),
+        match message.downcast::<Terminate>() {
+            Ok(Terminate { reason, .. }) => Event::End(reason),
             Err(other) => Event::Info(Box::new(Info::Message(other))),
         }
     }

@@ -1,4 +1,4 @@
-//! The starter's side: spawn, wait for `init`, and leave nothing behind if it fails.
+//! The starter's side: `proc_lib::start`, with what a server can be started with.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -6,14 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regrow_runtime::{
-    Down, ExitReason, Pid, ReplyError, SpawnError, SpawnOptions, exit, monitor, process_info,
-    receive, reply_channel, self_pid, trap_exit,
-};
+use regrow_runtime::{ExitReason, Pid, SpawnError, SpawnOptions, proc_lib, self_pid};
 
 use super::GenServer;
 use super::process;
-use crate::child::unlink_and_flush;
 use crate::{Name, ServerRef};
 
 /// A server about to be started, from [`GenServer::start`] or [`GenServer::start_link`]; awaiting
@@ -80,63 +76,18 @@ impl<S: GenServer> Start<S> {
         if let Some(label) = self.label {
             options = options.label(label);
         }
-        let (starter, started) = reply_channel();
-        let pid = match options.spawn(process::run::<S>(self.args, parent, starter)) {
-            Ok(spawned) => spawned.pid,
-            Err(SpawnError::NameTaken { pid, .. }) => return Err(StartError::AlreadyStarted(pid)),
-            Err(other) => return Err(StartError::Exit(ExitReason::error(other))),
-        };
-        let outcome = match self.timeout {
-            None => started.await,
-            Some(timeout) => started.timeout(timeout).await,
-        };
-        match outcome {
-            Ok(Ok(())) => Ok(ServerRef::from_pid(pid)),
-            Ok(Err(reason)) | Err(ReplyError::Exit(reason)) => {
-                has_failed(pid, self.link, &reason).await;
-                Err(StartError::Exit(reason))
+        let body = |starter| process::run::<S>(self.args, parent, starter);
+        match proc_lib::start_with(options, self.timeout, body).await {
+            Ok(started) => Ok(ServerRef::from_pid(started.pid)),
+            Err(proc_lib::StartError::Spawn(SpawnError::NameTaken { pid, .. })) => {
+                Err(StartError::AlreadyStarted(pid))
             }
-            Err(ReplyError::Timeout) => {
-                unlink_and_flush(pid);
-                exit(pid, ExitReason::Kill);
-                has_ended(pid).await;
-                Err(StartError::Timeout)
-            }
-            Err(_) => Err(StartError::Exit(has_ended(pid).await)),
+            Err(proc_lib::StartError::Timeout) => Err(StartError::Timeout),
+            Err(proc_lib::StartError::Exit(reason)) => Err(StartError::Exit(reason)),
+            Err(other) => Err(StartError::Exit(ExitReason::error(other))),
         }
     }
 }
-
-/// Waits until a server whose `init` failed is gone, and clears its `Exit` away. Does not return
-/// if its exit signal ends this process.
-async fn has_failed(pid: Pid, linked: bool, reason: &ExitReason) {
-    if linked && !is_trapping() && *reason != ExitReason::Normal {
-        // The link's signal is on its way, unless the server has unlinked itself.
-        let me = process_info(self_pid()).await;
-        if me.is_some_and(|me| me.links.contains(&pid)) {
-            receive::<Never>().await;
-        }
-    }
-    has_ended(pid).await;
-    unlink_and_flush(pid);
-}
-
-/// Waits for a process's end; its name is free afterwards. Returns the reason, or `NoProc` if it
-/// was dead already.
-async fn has_ended(pid: Pid) -> ExitReason {
-    let reference = monitor(pid);
-    let down = receive::<Down>().matching(move |down| down.reference == reference);
-    down.await.reason
-}
-
-fn is_trapping() -> bool {
-    let trapping = trap_exit(true);
-    trap_exit(trapping);
-    trapping
-}
-
-/// Nobody can make one, so a process that waits for it waits for ever.
-enum Never {}
 
 impl<S: GenServer> IntoFuture for Start<S> {
     type Output = Result<ServerRef<S::Message>, StartError>;
