@@ -412,6 +412,7 @@ impl Handle {
             queued: shared.queued(),
             sleeping_workers: shared.sleeping(),
             timers: shared.timers_armed(),
+            sources: shared.sources(),
             spawned: shared.spawned(),
             turns: shared.counters().map(|it| it.turns.get()).sum(),
             thefts: shared.counters().map(|it| it.thefts.get()).sum(),
@@ -443,6 +444,8 @@ pub struct Stats {
     pub sleeping_workers: usize,
     /// Timers armed.
     pub timers: usize,
+    /// Sockets and other descriptors of [`net`](crate::net) open.
+    pub sources: usize,
     /// Processes born so far.
     pub spawned: u64,
     /// Turns run so far.

@@ -286,7 +286,7 @@ impl AsyncRead for &TcpStream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.source
-            .poll_read_with(cx, |mut socket| socket.read(buffer))
+            .poll_read_some(cx, buffer.len(), |mut socket| socket.read(buffer))
     }
 
     fn poll_read_vectored(
@@ -294,8 +294,9 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        let room = buffers.iter().map(|buffer| buffer.len()).sum();
         self.source
-            .poll_read_with(cx, |mut socket| socket.read_vectored(buffers))
+            .poll_read_some(cx, room, |mut socket| socket.read_vectored(buffers))
     }
 }
 

@@ -4,8 +4,9 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | `NONE` | The last attempt would have blocked, or nobody has tried yet. Nobody waits. |
-//! | `READY` | Something happened since. An attempt may succeed. Nobody waits. |
+//! | `NONE` | Nobody has tried yet, or an attempt is under way. Nobody waits. |
+//! | `READY` | Something happened since the last attempt, or that left something. Nobody waits. |
+//! | `EMPTY` | The last attempt took all there was, and nothing happened since. Nobody waits. |
 //! | `FOREIGN` | A waker that is not a process's own waits; it is in the mutex. |
 //! | else | The process with this packed pid waits. |
 //!
@@ -16,10 +17,12 @@
 //! - **An attempt** ([`Direction::claim`], whoever polls the source): `READY` -> `NONE`, *before*
 //!   the system call. If that does not block (success, end of file or an error such as "too many
 //!   open files") the claim is given back as if by an event, for there may be more; the kernel
-//!   tells about that only once.
-//! - **Waiting** ([`Direction::wait`], after an attempt that would have blocked): `NONE`, or
-//!   another waiter -> own pid or `FOREIGN`. `READY` is never replaced: it means that something
-//!   happened after the claim, and the attempt is repeated.
+//!   tells about that only once. When the word says that somebody waits, or `EMPTY`, there is no
+//!   claim to be had: an attempt would block.
+//! - **A short read** ([`Claim::drained`]): `NONE` -> `EMPTY`. See below.
+//! - **Waiting** ([`Direction::wait`], after an attempt that would have blocked, or in place of
+//!   one): `NONE`, `EMPTY`, or another waiter -> own pid or `FOREIGN`. `READY` is never replaced:
+//!   it means that something happened after the claim, and the attempt is repeated.
 //!
 //! # Why no wake-up is lost
 //!
@@ -31,17 +34,32 @@
 //! nothing to tell. So a process may take over from one that was killed, or that stopped waiting
 //! without a word, and what that one has left in the word does no harm: waking it is a no-op.
 //!
+//! So as long as the word names a waiter, or is `EMPTY`, there is nothing to be had, or an event
+//! that tells of it is on its way, or the claim of a `READY` is out and will be given back. That is
+//! why whoever finds it so may wait without an attempt.
+//!
 //! There is room for one waiter. A newer one takes the place of an older, which then need not be
-//! woken: a direction belongs to one process at a time (the listener queues its acceptors).
+//! woken: a direction belongs to one process at a time (listeners and datagram sockets queue those
+//! who want the same).
+//!
+//! # The short read
+//!
+//! A TCP read that brings less than asked for has taken every byte there was, and one that comes
+//! later is a new event: the next attempt can be saved, and `EMPTY` says so. But two things make
+//! it short and are no bytes: the end of the stream, and urgent data in its midst. Their event may
+//! have been the one that told of the bytes, and there will be no other. So an event that tells of
+//! them (or of an error) *marks* the source for good, before it changes the word; and on a marked
+//! source a short read says nothing. If the end reaches the kernel after the event of the bytes, it
+//! has an event of its own, and whatever the reader has made of the word becomes `READY`.
 //!
 //! # Orderings
 //!
 //! All changes of the word are read-modify-writes with `AcqRel`, so they are one total order and
 //! each sees what came before. The claim's acquire pairs with the event's release: the attempt
-//! runs after the event. An event that finds `READY` changes nothing, and need not. Had an attempt
-//! missed the change that this event reports, its claim, which came before it, would have
-//! happened before the change (both take the kernel's lock on the socket) and so before the
-//! event, which then could not have read the older `READY`.
+//! runs after the event, and sees its mark. An event that finds `READY` writes it again for that
+//! reason only: else a claim could come between the mark and the look at the word, and neither see
+//! the other. An attempt from `NONE` may miss a mark, but then the event comes after it in the
+//! word's order: its change to `EMPTY` fails, or is undone by whoever has claimed that event.
 //!
 //! The word goes to and from `FOREIGN` only while the mutex is held. So the mutex holds a waker
 //! exactly while the word says so.
@@ -58,6 +76,7 @@ use crate::process::waker::{plain_pid, wake_packed};
 
 const NONE: u64 = 0;
 const READY: u64 = 1;
+const EMPTY: u64 = 2;
 const FOREIGN: u64 = u64::MAX;
 
 /// One direction of a source; see the head of this file.
@@ -89,9 +108,6 @@ impl Direction {
     pub(super) fn signal(&self) -> Option<Waiter> {
         let mut word = self.word.load(Acquire);
         loop {
-            if word == READY {
-                return None;
-            }
             if word == FOREIGN {
                 let mut foreign = self.foreign.lock();
                 match self.replace(FOREIGN, READY) {
@@ -101,24 +117,37 @@ impl Direction {
                 continue;
             }
             match self.replace(word, READY) {
-                Ok(()) if word == NONE => return None,
+                Ok(()) if word <= EMPTY => return None,
                 Ok(()) => return Some(Waiter::Process(word)),
                 Err(now) => word = now,
             }
         }
     }
 
-    /// To be called before each attempt.
-    pub(super) fn claim(&self) -> Claim<'_> {
-        let ready = self.word.load(Acquire) == READY && self.replace(READY, NONE).is_ok();
-        Claim {
-            direction: self,
-            ready,
+    /// To be called before each attempt. `None`: it would block.
+    pub(super) fn claim(&self) -> Option<Claim<'_>> {
+        let mut word = self.word.load(Acquire);
+        loop {
+            let ready = match word {
+                NONE => false,
+                READY => match self.replace(READY, NONE) {
+                    Ok(()) => true,
+                    Err(now) => {
+                        word = now;
+                        continue;
+                    }
+                },
+                _ => return None,
+            };
+            return Some(Claim {
+                direction: self,
+                ready,
+            });
         }
     }
 
-    /// Waits for the next event, after an attempt that would have blocked. `false`: there was one
-    /// already, try again.
+    /// Waits for the next event, after an attempt that would have blocked, or that `claim` has
+    /// refused. `false`: there was one already, try again.
     pub(super) fn wait(&self, waker: &Waker) -> bool {
         self.wait_as(plain_pid(waker), waker)
     }
@@ -162,6 +191,11 @@ impl Direction {
         true
     }
 
+    #[cfg(test)]
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.word.load(Acquire) > EMPTY
+    }
+
     fn replace(&self, old: u64, new: u64) -> Result<(), u64> {
         self.word
             .compare_exchange(old, new, AcqRel, Acquire)
@@ -184,6 +218,13 @@ impl Claim<'_> {
     pub(super) fn spent(mut self) {
         self.ready = false;
     }
+
+    /// The attempt has succeeded, and another one would block.
+    pub(super) fn drained(self) {
+        // If it fails: there was an event, or somebody waits for one, and rightly so.
+        let _ = self.direction.replace(NONE, EMPTY);
+        self.spent();
+    }
 }
 
 impl Drop for Claim<'_> {
@@ -198,7 +239,7 @@ impl Drop for Claim<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering::SeqCst;
+    use std::sync::atomic::Ordering::{Release, SeqCst};
     use std::sync::atomic::{AtomicBool, AtomicUsize};
     use std::sync::{Arc, mpsc};
     use std::task::Wake;
@@ -233,7 +274,7 @@ mod tests {
     #[test]
     fn an_event_wakes_the_waiting_process_once() {
         let direction = Direction::default();
-        direction.claim().spent();
+        direction.claim().unwrap().spent();
         assert!(direction.wait_as(Some(40), Waker::noop()));
         assert!(direction.wait_as(Some(40), Waker::noop()));
         assert_eq!(woken(direction.signal()), Some(40));
@@ -243,11 +284,11 @@ mod tests {
     #[test]
     fn an_event_before_the_wait_means_try_again() {
         let direction = Direction::default();
-        direction.claim().spent();
+        direction.claim().unwrap().spent();
         assert_eq!(woken(direction.signal()), None);
         assert!(!direction.wait_as(Some(40), Waker::noop()));
         assert!(!direction.wait_as(None, Waker::noop()));
-        direction.claim().spent();
+        direction.claim().unwrap().spent();
         assert!(direction.wait_as(Some(40), Waker::noop()));
     }
 
@@ -257,6 +298,27 @@ mod tests {
         direction.signal();
         drop(direction.claim());
         assert!(!direction.wait_as(Some(40), Waker::noop()));
+    }
+
+    #[test]
+    fn there_is_no_claim_while_an_attempt_would_block() {
+        let direction = Direction::default();
+        direction.signal();
+        direction.claim().unwrap().drained();
+        assert!(direction.claim().is_none());
+        assert!(direction.wait_as(Some(40), Waker::noop()));
+        assert!(direction.claim().is_none());
+        assert_eq!(woken(direction.signal()), Some(40));
+        assert!(direction.claim().is_some());
+    }
+
+    #[test]
+    fn an_event_during_a_short_read_is_not_forgotten() {
+        let direction = Direction::default();
+        let claim = direction.claim().unwrap();
+        assert_eq!(woken(direction.signal()), None);
+        claim.drained();
+        assert!(direction.claim().is_some());
     }
 
     #[test]
@@ -284,16 +346,33 @@ mod tests {
         assert!(!flag.0.load(SeqCst));
     }
 
-    /// `data` plays the kernel. The waiter sleeps only when told to, so a lost wake-up hangs.
+    /// Somebody to wait for, who tells nobody else.
+    struct Unpark(mpsc::Sender<()>);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.send(());
+        }
+    }
+
+    fn tell(waiter: Option<Waiter>, wakes: &mpsc::Sender<()>) {
+        match waiter {
+            Some(Waiter::Process(_)) => wakes.send(()).unwrap(),
+            Some(Waiter::Foreign(waker)) => waker.wake(),
+            None => {}
+        }
+    }
+
+    /// Sleeps until told to go on; a lost wake-up fails.
+    fn sleep(wakes: &mpsc::Receiver<()>) {
+        let woken = wakes.recv_timeout(std::time::Duration::from_secs(20));
+        woken.expect("a wake-up was lost");
+    }
+
+    /// `data` plays the kernel.
     #[test]
     fn no_wake_up_is_lost_under_contention() {
         const EVENTS: usize = if cfg!(miri) { 200 } else { 200_000 };
-        struct Unpark(mpsc::Sender<()>);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                let _ = self.0.send(());
-            }
-        }
         let direction = Direction::default();
         let data = AtomicUsize::new(0);
         let (sender, wakes) = mpsc::channel();
@@ -302,30 +381,81 @@ mod tests {
             scope.spawn(|| {
                 for _ in 0..EVENTS {
                     data.fetch_add(1, AcqRel);
-                    match direction.signal() {
-                        Some(Waiter::Process(_)) => sender.send(()).unwrap(),
-                        Some(Waiter::Foreign(waker)) => waker.wake(),
-                        None => {}
-                    }
+                    tell(direction.signal(), &sender);
                 }
             });
             let mut seen = 0;
             let mut round = 0;
             while seen < EVENTS {
-                let claim = direction.claim();
-                match data.swap(0, AcqRel) {
-                    0 => claim.spent(),
-                    // One at a time, as if the buffer were small.
-                    some => {
-                        data.fetch_add(some - 1, AcqRel);
-                        seen += 1;
-                        continue;
+                if let Some(claim) = direction.claim() {
+                    match data.swap(0, AcqRel) {
+                        0 => claim.spent(),
+                        // A read that is short.
+                        some if round % 2 == 0 => {
+                            seen += some;
+                            claim.drained();
+                            if seen == EVENTS {
+                                break;
+                            }
+                        }
+                        // One at a time, as if the buffer were small.
+                        some => {
+                            data.fetch_add(some - 1, AcqRel);
+                            seen += 1;
+                            continue;
+                        }
                     }
                 }
                 round += 1;
                 let pid = (round % 3 > 0).then_some(40 + round % 3);
                 if direction.wait_as(pid, &waker) {
-                    wakes.recv().unwrap();
+                    sleep(&wakes);
+                }
+            }
+        });
+    }
+
+    /// Bytes, and then the end, of which one event may tell together; a short read brings the
+    /// bytes only.
+    #[test]
+    fn no_end_is_lost_after_a_short_read() {
+        const ROUNDS: usize = if cfg!(miri) { 20 } else { 20_000 };
+        #[derive(Default)]
+        struct Stream {
+            direction: Direction,
+            marked: AtomicBool,
+            kernel: Mutex<(usize, bool)>,
+        }
+        let (sender, wakes) = mpsc::channel();
+        let streams: Vec<Stream> = (0..ROUNDS).map(|_| Stream::default()).collect();
+        thread::scope(|scope| {
+            let told = sender.clone();
+            let streams = &streams;
+            scope.spawn(move || {
+                for (round, stream) in streams.iter().enumerate() {
+                    stream.kernel.lock().0 += 1;
+                    if round % 2 == 0 {
+                        tell(stream.direction.signal(), &told);
+                    }
+                    stream.kernel.lock().1 = true;
+                    stream.marked.store(true, Release);
+                    tell(stream.direction.signal(), &told);
+                }
+            });
+            for stream in streams {
+                loop {
+                    if let Some(claim) = stream.direction.claim() {
+                        let read = std::mem::take(&mut stream.kernel.lock().0);
+                        match (read, stream.kernel.lock().1) {
+                            (0, true) => break,
+                            (0, false) => claim.spent(),
+                            _ if stream.marked.load(Acquire) => continue,
+                            _ => claim.drained(),
+                        }
+                    }
+                    if stream.direction.wait_as(Some(40), Waker::noop()) {
+                        sleep(&wakes);
+                    }
                 }
             }
         });

@@ -1,10 +1,13 @@
 //! The reactor with real descriptors. Wakers are counters, and the test is the idle worker.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicUsize;
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::*;
 
@@ -74,6 +77,135 @@ fn what_is_left_over_is_read_by_whoever_comes_next() {
         read(&source, Waker::noop()),
         Poll::Ready(Ok(b'b'))
     ));
+}
+
+/// A TCP connection: the near end registered.
+fn tcp_pair() -> (Arc<Reactor>, Source<TcpStream>, TcpStream) {
+    let reactor = Arc::new(Reactor::new().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (near, _) = listener.accept().unwrap();
+    near.set_nonblocking(true).unwrap();
+    let source = Source::new(reactor.clone(), near).unwrap();
+    (reactor, source, far)
+}
+
+/// Reads with so much room; counts the attempts.
+fn read_some(
+    source: &Source<TcpStream>,
+    room: usize,
+    attempts: &mut u32,
+) -> Poll<io::Result<usize>> {
+    let mut buffer = vec![0; room];
+    source.poll_read_some(&mut Context::from_waker(Waker::noop()), room, |mut io| {
+        *attempts += 1;
+        io.read(&mut buffer)
+    })
+}
+
+/// Until the kernel has brought an event of the source.
+fn wait_for_event(reactor: &Reactor) {
+    let start = std::time::Instant::now();
+    while reactor.sources.lock()[0].read.is_waited_for() {
+        assert!(start.elapsed() < Duration::from_secs(20), "no event came");
+        reactor.poll(Some(Duration::from_secs(1))).unwrap();
+    }
+}
+
+#[test]
+fn after_a_short_read_the_next_waits_without_an_attempt() {
+    let (reactor, source, mut far) = tcp_pair();
+    let mut attempts = 0;
+    assert!(read_some(&source, 8, &mut attempts).is_pending());
+    for round in 0..5 {
+        let before = attempts;
+        far.write_all(b"abc").unwrap();
+        wait_for_event(&reactor);
+        assert!(matches!(
+            read_some(&source, 8, &mut attempts),
+            Poll::Ready(Ok(3))
+        ));
+        assert!(read_some(&source, 8, &mut attempts).is_pending());
+        assert!(read_some(&source, 8, &mut attempts).is_pending());
+        assert_eq!(attempts - before, 1, "in round {round}");
+    }
+}
+
+#[test]
+fn after_a_full_read_the_next_is_attempted() {
+    let (reactor, source, mut far) = tcp_pair();
+    let mut attempts = 0;
+    assert!(read_some(&source, 3, &mut attempts).is_pending());
+    far.write_all(b"abcdef").unwrap();
+    wait_for_event(&reactor);
+    for _ in 0..2 {
+        assert!(matches!(
+            read_some(&source, 3, &mut attempts),
+            Poll::Ready(Ok(3))
+        ));
+    }
+    assert!(read_some(&source, 3, &mut attempts).is_pending());
+    assert_eq!(attempts, 4);
+}
+
+#[test]
+fn a_short_read_does_not_hide_the_end_that_came_with_the_bytes() {
+    let (reactor, source, mut far) = tcp_pair();
+    let mut attempts = 0;
+    assert!(read_some(&source, 8, &mut attempts).is_pending());
+    far.write_all(b"abc").unwrap();
+    drop(far);
+    // Until both have arrived: one event tells of both, and there will be no other.
+    let mut buffer = [0; 8];
+    while source.get_ref().peek(&mut buffer).is_err() || !has_ended(source.get_ref()) {
+        thread::yield_now();
+    }
+    wait_for_event(&reactor);
+    assert!(matches!(
+        read_some(&source, 8, &mut attempts),
+        Poll::Ready(Ok(3))
+    ));
+    assert!(matches!(
+        read_some(&source, 8, &mut attempts),
+        Poll::Ready(Ok(0))
+    ));
+}
+
+/// Whether the other end has closed, whatever there is to read.
+fn has_ended(socket: &TcpStream) -> bool {
+    polls(socket, PollFlags::RDHUP)
+}
+
+fn is_urgent(socket: &TcpStream) -> bool {
+    polls(socket, PollFlags::PRI)
+}
+
+fn polls(socket: &TcpStream, flags: PollFlags) -> bool {
+    let mut asked = [PollFd::new(socket, flags)];
+    rustix::event::poll(&mut asked, Some(&Timespec::default())).unwrap() > 0
+}
+
+#[test]
+fn a_short_read_before_urgent_data_does_not_hide_what_follows_it() {
+    let (reactor, source, mut far) = tcp_pair();
+    let mut attempts = 0;
+    assert!(read_some(&source, 64, &mut attempts).is_pending());
+    far.write_all(b"before").unwrap();
+    socket2::SockRef::from(&far).send_out_of_band(b"!").unwrap();
+    far.write_all(b"after").unwrap();
+    // A read ends before the urgent byte, and has nothing to say about what follows.
+    while !is_urgent(source.get_ref()) {
+        thread::yield_now();
+    }
+    wait_for_event(&reactor);
+    let mut count = 0;
+    while count < 11 {
+        match read_some(&source, 64, &mut attempts) {
+            Poll::Ready(some) => count += some.unwrap(),
+            Poll::Pending => wait_for_event(&reactor),
+        }
+    }
+    assert_eq!(count, 11);
 }
 
 #[test]
@@ -160,16 +292,16 @@ fn a_dropped_source_is_deregistered() {
 #[test]
 fn an_event_for_a_reused_key_only_makes_its_reader_try_again() {
     let (reactor, old, _far, _, waker) = pair();
-    let key = old.key;
+    let key = old.key();
     drop(old);
     let (near, mut far) = UnixStream::pair().unwrap();
     near.set_nonblocking(true).unwrap();
     let new = Source::new(reactor.clone(), near).unwrap();
-    assert_eq!(new.key, key);
+    assert_eq!(new.key(), key);
     look_in(&reactor);
     // As if an event of the old source had been in the batch.
     assert!(read(&new, &waker).is_pending());
-    new.directions.read.signal().unwrap().wake();
+    reactor.sources.lock()[key].read.signal().unwrap().wake();
     assert!(read(&new, &waker).is_pending());
     far.write_all(b"a").unwrap();
     assert_eq!(look_in(&reactor), 1);

@@ -168,6 +168,11 @@ impl Shared {
         self.cores.iter().map(|core| &core.counters)
     }
 
+    /// I/O objects that are registered.
+    pub(crate) fn sources(&self) -> usize {
+        self.reactor.sources()
+    }
+
     /// Timers that are armed.
     pub(crate) fn timers_armed(&self) -> usize {
         self.seats.iter().map(|seat| seat.timers.len()).sum()
