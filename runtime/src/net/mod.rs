@@ -1,4 +1,5 @@
-//! TCP for processes.
+//! Sockets and other file descriptors for processes: TCP, UDP, Unix sockets, and [`Fd`] for the
+//! rest.
 //!
 //! A process that waits for a socket costs no thread: an idle worker of the runtime watches all
 //! of them. Reading and writing go through the `futures-io` traits, so the helpers of
@@ -6,11 +7,20 @@
 //!
 //! A socket belongs to the runtime in which it was made. It may be handed from process to process,
 //! in a message for instance, and like every value it is dropped, and so closed, when the process
-//! that holds it ends, however it ends. For each direction of a stream one process at a time may
-//! wait: if two wait for the same one, only the later is woken. Any number of processes may wait
-//! in [`TcpListener::accept`].
+//! that holds it ends, however it ends. It may outlive its runtime, but then nobody wakes who waits
+//! for it.
 //!
-//! Each attempt to read, write or accept spends a reduction, so a process whose socket is always
+//! For each direction of a connection, or of an [`Fd`], one process at a time may wait: if two wait
+//! for the same one, only the later is woken. Any number may wait for a listener or a datagram
+//! socket: they are served in the order in which they came, so a future that is kept without being
+//! polled holds up those behind it.
+//!
+//! Every future here may be dropped at any time, by a `select` or with its process: what was not
+//! returned has not been taken. (A `write_all` of `futures-lite` may have written a part.) There
+//! are no timeouts on sockets: race an operation against [`sleep`](crate::sleep), which ends it at
+//! whatever await it is in, those of a whole protocol as well.
+//!
+//! Each attempt to read, write or accept spends reductions, so a process whose socket is always
 //! ready does not keep the others from running.
 //!
 //! ```
@@ -48,13 +58,33 @@ use std::sync::Arc;
 
 use crate::reactor::Reactor;
 
+mod bytes;
+mod fd;
 mod line;
+mod names;
+mod queued;
+mod split;
+mod stream;
 mod tcp;
+mod udp;
+mod unix;
 
+pub use fd::Fd;
+pub use names::{ToSocketAddrs, lookup_host};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use stream::{Socket, StreamSocket};
 pub use tcp::{TcpListener, TcpStream};
+pub use udp::UdpSocket;
+pub use unix::{PeerCredentials, UnixDatagram, UnixListener, UnixStream};
+
+/// Connections that may wait to be accepted. The system cuts it down to its own limit.
+const BACKLOG: i32 = 4096;
 
 /// The reactor of the runtime whose process this is.
 fn reactor() -> io::Result<Arc<Reactor>> {
-    crate::scheduler::current_reactor()
-        .ok_or_else(|| io::Error::other("must be used inside a regrow process"))
+    crate::scheduler::current_reactor().ok_or_else(outside)
+}
+
+fn outside() -> io::Error {
+    io::Error::other("must be used inside a regrow process")
 }

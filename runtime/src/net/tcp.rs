@@ -1,22 +1,16 @@
 //! TCP sockets: `std::net` sockets in nonblocking mode, as sources of the reactor.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures_io::{AsyncRead, AsyncWrite};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::line::Line;
-use super::reactor;
-use crate::reactor::Source;
-
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 4096;
+use super::queued::Queued;
+use super::stream::StreamSocket;
+use super::{BACKLOG, ToSocketAddrs, lookup_host, reactor};
 
 /// A socket that accepts TCP connections.
 ///
@@ -38,40 +32,47 @@ const BACKLOG: i32 = 4096;
 /// # }
 /// ```
 pub struct TcpListener {
-    source: Source<std::net::TcpListener>,
-    /// A source has room for one waiting process; the acceptors queue here.
-    acceptors: Line,
+    socket: Queued<std::net::TcpListener>,
 }
 
 impl TcpListener {
     /// Opens a socket that listens on the first of the addresses that can be had. Port 0 lets the
     /// system choose a port.
     ///
-    /// A host name is looked up on the spot, which may block; give a socket address where that
-    /// matters.
+    /// A host name is looked up on the spot, which may block; where that matters give what
+    /// [`lookup_host`](super::lookup_host) has found.
     ///
     /// # Errors
     ///
     /// Those of `std::net::TcpListener::bind`, such as [`io::ErrorKind::AddrInUse`]; and it fails
     /// outside a process.
-    pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<TcpListener> {
-        let reactor = reactor()?;
+    pub fn bind(addresses: impl std::net::ToSocketAddrs) -> io::Result<TcpListener> {
+        // First, so that nothing is bound outside a process.
+        reactor()?;
         let listener = std::net::TcpListener::bind(addresses)?;
         // Again, with more room than the standard library gives: where a crowd
         // overflows it, each of the rest waits a second for its next try. The
         // system cuts this down to its own limit.
         SockRef::from(&listener).listen(BACKLOG)?;
+        TcpListener::from_std(listener)
+    }
+
+    /// Takes over a listening socket of the standard library, which becomes nonblocking. That is
+    /// the way for options that must be set before a socket is bound.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system calls; and it fails outside a process.
+    pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        let reactor = reactor()?;
         listener.set_nonblocking(true)?;
-        Ok(TcpListener {
-            source: Source::new(reactor, listener)?,
-            acceptors: Line::default(),
-        })
+        let socket = Queued::new(reactor, listener)?;
+        Ok(TcpListener { socket })
     }
 
     /// Waits for a connection; returns it and the address of its other end.
     ///
-    /// Several processes may accept from one listener: they are served in the order in which they
-    /// came, so a future that is kept without being polled holds up those behind it. Dropping it
+    /// Several processes may accept from one listener; see [`net`](crate::net). Dropping the future
     /// loses no connection.
     ///
     /// # Errors
@@ -81,16 +82,11 @@ impl TcpListener {
     /// open files: then the connection stays where it is, and it is wise to pause before the next
     /// attempt, which would fail at once.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        // Before a connection is taken that nobody could have.
         let reactor = reactor()?;
-        let place = self.acceptors.join();
-        let (stream, peer) = poll_fn(|cx| {
-            ready!(place.poll_first(cx));
-            self.source.poll_read_with(cx, |socket| socket.accept())
-        })
-        .await?;
+        let (stream, peer) = self.socket.read(|socket| socket.accept()).await?;
         stream.set_nonblocking(true)?;
-        let source = Source::new(reactor, stream)?;
-        Ok((TcpStream { source }, peer))
+        Ok((StreamSocket::register(reactor, stream)?, peer))
     }
 
     /// The address that it listens on, with the port that the system has chosen.
@@ -99,27 +95,44 @@ impl TcpListener {
     ///
     /// Those of the system call.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().local_addr()
+        self.socket.get_ref().local_addr()
+    }
+
+    /// How many routers a packet of its connections may pass.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system call.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.socket.get_ref().ttl()
+    }
+
+    /// Sets [`ttl`](TcpListener::ttl).
+    ///
+    /// # Errors
+    ///
+    /// Those of the system call.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.socket.get_ref().set_ttl(ttl)
     }
 }
 
 impl AsFd for TcpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.get_ref().as_fd()
+        self.socket.get_ref().as_fd()
     }
 }
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.get_ref().fmt(f)
+        self.socket.get_ref().fmt(f)
     }
 }
 
 /// A TCP connection.
 ///
-/// It is read and written through [`AsyncRead`] and [`AsyncWrite`], which `&TcpStream` implements
-/// as well: one process can read while another writes, each with its own reference, be it `&`
-/// or `Arc`. Dropping it closes the connection.
+/// See [`StreamSocket`] for reading and writing it, its halves and its end. Options that have no
+/// method here are set through its descriptor, with `socket2::SockRef` for one.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -150,16 +163,14 @@ impl fmt::Debug for TcpListener {
 /// })
 /// # }
 /// ```
-pub struct TcpStream {
-    source: Source<std::net::TcpStream>,
-}
+pub type TcpStream = StreamSocket<std::net::TcpStream>;
 
 impl TcpStream {
     /// Connects to the first of the addresses that answers, trying one after the other.
     ///
     /// There is no timeout but the system's, which is minutes; race it against
-    /// [`sleep`](crate::sleep) for another. A host name is looked up on the spot, which may block;
-    /// give a socket address where that matters.
+    /// [`sleep`](crate::sleep) for another. A host name is looked up by
+    /// [`lookup_host`](super::lookup_host): meanwhile the worker runs other processes.
     ///
     /// # Errors
     ///
@@ -182,7 +193,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub async fn connect(addresses: impl ToSocketAddrs) -> io::Result<TcpStream> {
-        let addresses: Vec<SocketAddr> = addresses.to_socket_addrs()?.collect();
+        let addresses = lookup_host(addresses).await?;
         let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address to connect to");
         for address in addresses {
             match TcpStream::connect_to(address).await {
@@ -203,9 +214,9 @@ impl TcpStream {
             Err(error) if is_in_progress(&error) => {}
             Err(error) => return Err(error),
         }
-        let source = Source::new(reactor, std::net::TcpStream::from(socket))?;
-        poll_fn(|cx| source.poll_write_with(cx, connected)).await?;
-        Ok(TcpStream { source })
+        let stream = StreamSocket::register(reactor, std::net::TcpStream::from(socket))?;
+        stream.write_with(connected).await?;
+        Ok(stream)
     }
 
     /// The address of the other end.
@@ -214,7 +225,7 @@ impl TcpStream {
     ///
     /// Those of the system call, for instance after the other end has reset the connection.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().peer_addr()
+        self.get_ref().peer_addr()
     }
 
     /// The address of this end.
@@ -223,17 +234,17 @@ impl TcpStream {
     ///
     /// Those of the system call.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().local_addr()
+        self.get_ref().local_addr()
     }
 
-    /// Ends reading, writing or both, for all who use this connection. The other end reads what
-    /// was written and then the end of the stream.
+    /// Waits for bytes, and copies them without taking them: they are there for the next read. 0 is
+    /// the end of the stream.
     ///
     /// # Errors
     ///
-    /// Those of the system call, such as [`io::ErrorKind::NotConnected`].
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.source.get_ref().shutdown(how)
+    /// Those of the system call.
+    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_with(|socket| socket.peek(buffer)).await
     }
 
     /// Whether small writes are sent at once (`TCP_NODELAY`).
@@ -242,7 +253,7 @@ impl TcpStream {
     ///
     /// Those of the system call.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.source.get_ref().nodelay()
+        self.get_ref().nodelay()
     }
 
     /// Sends small writes at once (`true`) or gathers them while earlier ones are not yet
@@ -252,7 +263,53 @@ impl TcpStream {
     ///
     /// Those of the system call.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.source.get_ref().set_nodelay(nodelay)
+        self.get_ref().set_nodelay(nodelay)
+    }
+
+    /// How many routers a packet may pass.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system call.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.get_ref().ttl()
+    }
+
+    /// Sets [`ttl`](TcpStream::ttl).
+    ///
+    /// # Errors
+    ///
+    /// Those of the system call.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.get_ref().set_ttl(ttl)
+    }
+
+    /// How long the system goes on sending after the connection is dropped (`SO_LINGER`), in
+    /// seconds; `None`, the default: until it is done.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system call.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        SockRef::from(self.get_ref()).linger()
+    }
+
+    /// Sets [`linger`](TcpStream::linger). Zero is the one value to use: dropping the connection
+    /// then resets it at once, and what was not sent yet is lost. With any other the drop *blocks*
+    /// its worker until everything is sent or the time is over; to know that the other end has got
+    /// everything, close the writing side and read to the end instead.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidInput`] for more than zero; those of the system call.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        if linger.is_some_and(|linger| !linger.is_zero()) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "lingering would block a worker: close the writing side and read to the end",
+            ));
+        }
+        SockRef::from(self.get_ref()).set_linger(linger)
     }
 }
 
@@ -276,118 +333,5 @@ fn connected(socket: &std::net::TcpStream) -> io::Result<()> {
             Err(io::ErrorKind::WouldBlock.into())
         }
         Err(error) => Err(error),
-    }
-}
-
-impl AsyncRead for &TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.source
-            .poll_read_some(cx, buffer.len(), |mut socket| socket.read(buffer))
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let room = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.source
-            .poll_read_some(cx, room, |mut socket| socket.read_vectored(buffers))
-    }
-}
-
-impl AsyncWrite for &TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.source
-            .poll_write_with(cx, |mut socket| socket.write(bytes))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.source
-            .poll_write_with(cx, |mut socket| socket.write_vectored(buffers))
-    }
-
-    /// Does nothing: a socket sends by itself what was written.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Ends the writing side, and only that: the answer can still be read.
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match self.shutdown(Shutdown::Write) {
-            // The other end was faster.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            result => result,
-        })
-    }
-}
-
-impl AsyncRead for TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buffer)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
-    }
-}
-
-impl AsyncWrite for TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
-    }
-
-    /// Does nothing: a socket sends by itself what was written.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    /// Ends the writing side, and only that: the answer can still be read.
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.get_ref().as_fd()
-    }
-}
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.get_ref().fmt(f)
     }
 }
