@@ -4,17 +4,18 @@ mod common;
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::run;
 use regrow_runtime::{
-    Down, Exit, ExitReason, MonitorRef, Pid, Receive, ReplyError, SpawnOptions, exit, is_alive,
-    link, monitor, process_info, processes, receive, register, reply_channel, self_pid, send,
-    spawn, spawn_link, spawn_monitor, trap_exit, try_self_pid, whereis,
+    Down, Exit, ExitReason, MonitorRef, Pid, ProcessInfo, Receive, ReplyError, ReplyTo,
+    SpawnOptions, exit, is_alive, link, monitor, process_info, processes, receive, register,
+    reply_channel, self_pid, send, spawn, spawn_link, spawn_monitor, trap_exit, try_self_pid,
+    whereis, yield_now,
 };
 
 async fn down(reference: MonitorRef) -> ExitReason {
@@ -392,5 +393,51 @@ fn state_is_dropped_once_however_a_process_ends() {
             down(reference).await;
             assert_eq!(drops.swap(0, Ordering::SeqCst), 1, "in round {round}");
         }
+    });
+}
+
+#[test]
+fn links_are_told_before_calls() {
+    type Question = Pin<Box<dyn Future<Output = Option<ProcessInfo>> + Send>>;
+    /// Asks a process how it is at the moment that a call fails.
+    struct Ask(Pid, Mutex<mpsc::Sender<Question>>);
+    impl Wake for Ask {
+        fn wake(self: Arc<Self>) {
+            let mut question: Question = Box::pin(process_info(self.0));
+            let asked = question
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            assert!(asked.is_pending());
+            let _ = self.1.lock().expect("nobody panics").send(question);
+        }
+    }
+    run(2, async {
+        let partner = spawn(async {
+            trap_exit(true);
+            pending::<()>().await;
+        });
+        let server = spawn(async move {
+            link(partner);
+            let _request: ReplyTo<()> = receive().await;
+            receive::<ExitReason>().await
+        });
+        let (reply_to, reply) = reply_channel::<()>();
+        send(server, reply_to);
+        let (asked, asking) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Ask(partner, Mutex::new(asked))));
+        let mut reply = pin!(reply);
+        let polled = reply.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        send(server, ExitReason::error("boom"));
+        let question = loop {
+            match asking.try_recv() {
+                Ok(question) => break question,
+                Err(_) => yield_now().await,
+            }
+        };
+        // The question is behind the exit signal, which has removed the link.
+        let partner = question.await.expect("it lives");
+        assert!(partner.links.is_empty());
+        assert!(reply.await.is_err());
     });
 }

@@ -251,8 +251,13 @@ fn a_starter_dies_with_its_child_also_if_it_hears_of_the_failure_first() {
         for _ in 0..200 {
             let (_, reference) = spawn_monitor(async {
                 let mut starting = pin!(start_link(fails));
-                // In one turn, which sees no exit signal.
+                // In one turn, which sees no exit signal. The others are enough for
+                // another worker to be woken for them.
                 poll_fn(|cx| {
+                    assert!(starting.as_mut().poll(cx).is_pending());
+                    for _ in 0..16 {
+                        spawn(async {});
+                    }
                     for _ in 0..20_000 {
                         if starting.as_mut().poll(cx).is_ready() {
                             return Poll::Ready(());
