@@ -379,5 +379,7 @@ pub(crate) struct Parts {
     pub(crate) failed: Vec<Box<dyn Fail>>,
 }
 
+#[cfg(all(test, loom))]
+mod loom;
 #[cfg(test)]
 mod tests;
