@@ -43,7 +43,8 @@
 //! - [`alias()`], [`monitor_alias`]: addresses that can be taken back.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
 //! - [`blocking`](blocking()): work that would hold a worker up.
-//! - [`processes`], [`process_info`], [`Handle::stats`]: looking inside.
+//! - [`processes`], [`process_info`], [`system_info`](system_info()), [`subscribe`],
+//!   [`Handle::events`]: looking inside.
 //!
 //! Futures of runtime-agnostic crates can be awaited in a process; its waker is
 //! its pid, so it costs nothing to clone and may outlive the process.
@@ -52,6 +53,7 @@
 
 mod blocking;
 mod clock;
+mod events;
 mod labels;
 mod local;
 mod message;
@@ -66,10 +68,12 @@ mod reactor;
 mod reason;
 mod runtime;
 mod scheduler;
+mod system_info;
 mod timer;
 
 pub use blocking::pool::BlockingStats;
 pub use blocking::{Blocking, BlockingError, blocking};
+pub use events::{Event, EventIter, EventKinds, EventStream, NextEvent, subscribe};
 pub use message::{Down, Exit, Message, Monitored};
 pub use names::{
     RegisterError, SendError, UnregisterError, register, registered, send_named, unregister,
@@ -91,7 +95,8 @@ pub use process::spawn::{SpawnError, SpawnOptions, Spawned, spawn, spawn_link, s
 pub use process::wait_site::waiting_at;
 pub use process::{self_pid, send, try_self_pid};
 pub use reason::{ExitReason, IntoExitReason, PanicInfo};
-pub use runtime::{Builder, Handle, Runtime, Stats};
+pub use runtime::{Builder, Handle, Runtime};
+pub use system_info::{SystemInfo, WorkerInfo, system_info};
 
 /// What [`receive!`] expands to; not to be used otherwise.
 #[doc(hidden)]

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
+use crate::events::{Event, EventKinds, Told};
 use crate::message::Message;
 use crate::pid::Pid;
 use crate::process::{self, owner, table};
-use crate::scheduler;
+use crate::scheduler::{self, Shared};
 
 /// Why a name could not be registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,7 +89,13 @@ impl Names {
         }
     }
 
-    pub(crate) fn register(&self, name: Arc<str>, pid: Pid) -> Result<(), RegisterError> {
+    /// `tell` is called under the lock, so that events of one name have an order.
+    fn register(
+        &self,
+        name: Arc<str>,
+        pid: Pid,
+        tell: impl FnOnce(&Arc<str>),
+    ) -> Result<(), RegisterError> {
         if name.is_empty() {
             return Err(RegisterError::EmptyName);
         }
@@ -113,23 +120,26 @@ impl Names {
             return Err(RegisterError::NoProc(pid));
         }
         maps.by_name.insert(name.clone(), pid);
+        tell(&name);
         maps.by_pid.insert(pid, name);
         Ok(())
     }
 
-    pub(crate) fn unregister(&self, name: &str) -> Result<(), UnregisterError> {
+    fn unregister(&self, name: &str, tell: impl FnOnce(Arc<str>, Pid)) -> bool {
         let mut maps = self.maps.write();
-        let pid = maps.by_name.remove(name);
-        let pid = pid.ok_or_else(|| UnregisterError(name.into()))?;
+        let Some((name, pid)) = maps.by_name.remove_entry(name) else {
+            return false;
+        };
         maps.by_pid.remove(&pid);
-        Ok(())
+        tell(name, pid);
+        true
     }
 
-    /// The end of a process takes its name along.
-    pub(crate) fn release(&self, pid: Pid) {
+    fn release(&self, pid: Pid, tell: impl FnOnce(Arc<str>, Pid)) {
         let mut maps = self.maps.write();
         if let Some(name) = maps.by_pid.remove(&pid) {
             maps.by_name.remove(&name);
+            tell(name, pid);
         }
     }
 
@@ -139,6 +149,10 @@ impl Names {
 
     pub(crate) fn name_of(&self, pid: Pid) -> Option<Arc<str>> {
         self.maps.read().by_pid.get(&pid).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.maps.read().by_name.len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<str>> {
@@ -160,6 +174,66 @@ impl Names {
                 message,
             }),
         }
+    }
+}
+
+/// Names as they are given and taken, with the events that tell of it.
+impl Shared {
+    pub(crate) fn register(&self, name: Arc<str>, pid: Pid) -> Result<(), RegisterError> {
+        let mut told = None;
+        self.names.register(name, pid, |name| {
+            told = self.put_registered(name, pid);
+        })?;
+        told.into_iter().for_each(Told::wake);
+        Ok(())
+    }
+
+    /// At a birth; `put_spawned` puts the event of that before the one of the name.
+    pub(crate) fn register_newborn(
+        &self,
+        name: Arc<str>,
+        pid: Pid,
+        put_spawned: impl FnOnce() -> Option<Told>,
+    ) -> Result<(), RegisterError> {
+        let mut told = [None, None];
+        self.names.register(name, pid, |name| {
+            told = [put_spawned(), self.put_registered(name, pid)];
+        })?;
+        told.into_iter().flatten().for_each(Told::wake);
+        Ok(())
+    }
+
+    pub(crate) fn unregister(&self, name: &str) -> Result<(), UnregisterError> {
+        let mut told = None;
+        let found = self.names.unregister(name, |name, pid| {
+            told = self.put_unregistered(name, pid);
+        });
+        told.into_iter().for_each(Told::wake);
+        found
+            .then_some(())
+            .ok_or_else(|| UnregisterError(name.into()))
+    }
+
+    /// The end of a process takes its name along.
+    pub(crate) fn release_name(&self, pid: Pid) {
+        let mut told = None;
+        self.names.release(pid, |name, pid| {
+            told = self.put_unregistered(name, pid);
+        });
+        told.into_iter().for_each(Told::wake);
+    }
+
+    fn put_registered(&self, name: &Arc<str>, pid: Pid) -> Option<Told> {
+        let wanted = self.events.want(EventKinds::REGISTERED);
+        wanted.then(|| {
+            let name = name.clone();
+            self.events.put(&Event::Registered { name, pid })
+        })
+    }
+
+    fn put_unregistered(&self, name: Arc<str>, pid: Pid) -> Option<Told> {
+        let wanted = self.events.want(EventKinds::UNREGISTERED);
+        wanted.then(|| self.events.put(&Event::Unregistered { name, pid }))
     }
 }
 
@@ -188,7 +262,7 @@ impl Names {
 /// ```
 #[track_caller]
 pub fn register(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), RegisterError> {
-    scheduler::with_current("register", |shared| shared.names.register(name.into(), pid))
+    scheduler::with_current("register", |shared| shared.register(name.into(), pid))
 }
 
 /// Takes a name away from its process (OTP: `unregister/1`).
@@ -213,7 +287,7 @@ pub fn register(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), RegisterError
 /// ```
 #[track_caller]
 pub fn unregister(name: &str) -> Result<(), UnregisterError> {
-    scheduler::with_current("unregister", |shared| shared.names.unregister(name))
+    scheduler::with_current("unregister", |shared| shared.unregister(name))
 }
 
 /// Who has a name (OTP: `whereis/1`).

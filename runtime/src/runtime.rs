@@ -11,7 +11,8 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crate::blocking::Blocking;
-use crate::blocking::pool::{BlockingStats, MAX_THREADS};
+use crate::blocking::pool::MAX_THREADS;
+use crate::events::{EventKinds, EventStream, Events};
 use crate::local;
 use crate::message::Message;
 use crate::names::{RegisterError, SendError, UnregisterError};
@@ -22,6 +23,7 @@ use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
 use crate::process::{links, table};
 use crate::reason::{ExitReason, IntoExitReason};
 use crate::scheduler::{self, Shared};
+use crate::system_info::SystemInfo;
 use crate::timer::{self, TimerRef};
 
 /// How long a drop waits for the processes and threads of a runtime.
@@ -65,7 +67,7 @@ impl Builder {
     ///
     /// ```
     /// let runtime = regrow_runtime::Runtime::builder().blocking_threads(4).build()?;
-    /// assert_eq!(runtime.handle().stats().blocking.max_threads, 4);
+    /// assert_eq!(runtime.handle().system_info().blocking.max_threads, 4);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[track_caller]
@@ -257,6 +259,7 @@ fn end(shared: &Shared) {
         );
     }
     shared.give_up_timers();
+    shared.events.close();
 }
 
 /// A way to a runtime from any thread. Cloning it is cheap.
@@ -334,7 +337,7 @@ impl Handle {
     ///
     /// As there.
     pub fn register(&self, name: impl Into<Arc<str>>, pid: Pid) -> Result<(), RegisterError> {
-        self.shared.names.register(name.into(), pid)
+        self.shared.register(name.into(), pid)
     }
 
     /// As [`unregister`](crate::unregister()).
@@ -343,7 +346,7 @@ impl Handle {
     ///
     /// As there.
     pub fn unregister(&self, name: &str) -> Result<(), UnregisterError> {
-        self.shared.names.unregister(name)
+        self.shared.unregister(name)
     }
 
     /// As [`whereis`](crate::whereis()).
@@ -399,26 +402,35 @@ impl Handle {
         table::pids_of(self.shared.id)
     }
 
+    /// Tells of events of these kinds from now on, by a stream with room for
+    /// `capacity` of them (at least one); what does not fit is counted and lost, so a
+    /// stream that nobody reads costs no more than that.
+    ///
+    /// ```
+    /// use regrow_runtime::{Event, EventKinds, Runtime};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let events = runtime.handle().events(EventKinds::EXITED, 100);
+    /// let pid = runtime.spawn(async {});
+    /// let Some(Event::Exited { pid: dead, reason, .. }) = events.recv() else { panic!() };
+    /// assert_eq!((dead, reason.to_string()), (pid, "normal".into()));
+    /// assert_eq!(events.missed(), 0);
+    /// drop(runtime);
+    /// assert!(events.recv().is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn events(&self, kinds: EventKinds, capacity: usize) -> EventStream {
+        Events::stream(&self.shared, kinds, capacity)
+    }
+
     /// The number of workers.
     pub fn workers(&self) -> usize {
         self.shared.workers()
     }
 
-    /// Counters of the scheduler.
-    pub fn stats(&self) -> Stats {
-        let shared = &self.shared;
-        Stats {
-            processes: shared.live(),
-            queued: shared.queued(),
-            sleeping_workers: shared.sleeping(),
-            timers: shared.timers_armed(),
-            sources: shared.sources(),
-            spawned: shared.spawned(),
-            turns: shared.counters().map(|it| it.turns.get()).sum(),
-            thefts: shared.counters().map(|it| it.thefts.get()).sum(),
-            parks: shared.counters().map(|it| it.parks.get()).sum(),
-            blocking: shared.pool.stats(),
-        }
+    /// As [`system_info`](crate::system_info()).
+    pub fn system_info(&self) -> SystemInfo {
+        self.shared.info()
     }
 }
 
@@ -429,31 +441,4 @@ impl std::fmt::Debug for Handle {
             .field("workers", &self.workers())
             .finish()
     }
-}
-
-/// What a runtime has done and has to do. Taken without stopping it, so the
-/// figures need not fit each other exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Processes alive.
-    pub processes: u64,
-    /// Processes in run queues.
-    pub queued: usize,
-    /// Workers that have nothing to do.
-    pub sleeping_workers: usize,
-    /// Timers armed.
-    pub timers: usize,
-    /// Sockets and other descriptors of [`net`](crate::net) open.
-    pub sources: usize,
-    /// Processes born so far.
-    pub spawned: u64,
-    /// Turns run so far.
-    pub turns: u64,
-    /// How often a worker took processes from another.
-    pub thefts: u64,
-    /// How often a worker went to sleep.
-    pub parks: u64,
-    /// The pool for blocking work.
-    pub blocking: BlockingStats,
 }

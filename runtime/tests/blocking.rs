@@ -79,7 +79,7 @@ fn many_processes_have_their_work_done_by_few_threads() {
             sum += receive::<u64>().await;
         }
         assert_eq!(sum, (0..500).map(|it| it * it).sum());
-        let stats = Handle::current().stats().blocking;
+        let stats = Handle::current().system_info().blocking;
         assert_eq!((stats.done, stats.backlog), (500, 0));
         assert!(stats.threads <= 3, "{stats:?}");
     });
@@ -156,7 +156,7 @@ fn a_killed_process_is_gone_at_once_and_what_its_work_gives_is_dropped() {
         );
         open.send(()).unwrap();
         until("its value is dropped", || drops.load(Ordering::SeqCst) == 1).await;
-        assert_eq!(Handle::current().stats().blocking.done, 1);
+        assert_eq!(Handle::current().system_info().blocking.done, 1);
     });
 }
 
@@ -166,7 +166,7 @@ fn work_that_has_not_begun_is_dropped_with_its_process() {
     runtime.unwrap().block_on(async {
         let (open, pass) = gate();
         let first = spawn_monitor(blocking(pass));
-        let stats = || Handle::current().stats().blocking;
+        let stats = || Handle::current().system_info().blocking;
         until("the first begins", || {
             (stats().threads, stats().idle, stats().backlog) == (1, 0, 0)
         })
@@ -204,18 +204,18 @@ fn there_are_never_more_threads_than_allowed_and_the_backlog_is_visible() {
             });
         }
         until("two work and the rest waits", || {
-            let stats = Handle::current().stats().blocking;
+            let stats = Handle::current().system_info().blocking;
             (stats.threads, stats.idle, stats.backlog) == (2, 0, 8)
         })
         .await;
-        assert_eq!(Handle::current().stats().blocking.max_threads, 2);
+        assert_eq!(Handle::current().system_info().blocking.max_threads, 2);
         for _ in 0..10 {
-            let stats = Handle::current().stats().blocking;
+            let stats = Handle::current().system_info().blocking;
             assert!(stats.threads - stats.idle <= 2, "{stats:?}");
             open.send(()).unwrap();
             receive::<u32>().await;
         }
-        assert_eq!(Handle::current().stats().blocking.done, 10);
+        assert_eq!(Handle::current().system_info().blocking.done, 10);
     });
 }
 
@@ -225,10 +225,10 @@ fn nothing_happens_before_the_first_poll() {
         let drops = Arc::new(AtomicU32::new(0));
         let kept = Counted(drops.clone());
         let never = blocking(move || drop(kept));
-        assert_eq!(Handle::current().stats().blocking.threads, 0);
+        assert_eq!(Handle::current().system_info().blocking.threads, 0);
         drop(never);
         assert_eq!(drops.load(Ordering::SeqCst), 1);
-        assert_eq!(Handle::current().stats().blocking.done, 0);
+        assert_eq!(Handle::current().system_info().blocking.done, 0);
     });
 }
 
@@ -280,7 +280,7 @@ fn the_drop_of_a_runtime_waits_for_work_that_has_begun_and_drops_the_rest() {
     }));
     assert!(block_on(poll_once(&mut begun)).is_none());
     let stats = runtime.handle();
-    let stats = move || stats.stats().blocking;
+    let stats = move || stats.system_info().blocking;
     wait_until("it begins", || stats().backlog == 0 && stats().threads == 1);
     let kept = Counted(drops.clone());
     let mut waits = Box::pin(runtime.handle().blocking(move || drop(kept)));
@@ -321,7 +321,9 @@ fn a_runtime_may_be_dropped_by_its_own_blocking_work() {
     assert_eq!(block_on(handle.blocking(move || drop(runtime))), Ok(()));
     assert!(start.elapsed() < PATIENCE / 4, "it waits for itself");
     wait_until("the process ends", || drops.load(Ordering::SeqCst) == 1);
-    wait_until("the thread ends", || handle.stats().blocking.threads == 0);
+    wait_until("the thread ends", || {
+        handle.system_info().blocking.threads == 0
+    });
 }
 
 #[test]
@@ -352,6 +354,6 @@ fn a_value_whose_drop_panics_and_a_panic_that_nobody_hears_hurt_nobody() {
             open.send(()).unwrap();
             assert_eq!(blocking(|| 5).await, 5);
         }
-        assert_eq!(Handle::current().stats().blocking.done, 4);
+        assert_eq!(Handle::current().system_info().blocking.done, 4);
     });
 }

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use common::run;
 use regrow_runtime::{
-    Down, ExitReason, Handle, Pid, Runtime, SpawnOptions, Status, exit, is_alive, link, monitor,
-    process_info, processes, receive, register, reply_channel, self_pid, send, set_label, spawn,
-    spawn_link, spawn_monitor, trap_exit, yield_now,
+    Down, ExitReason, Handle, Pid, Runtime, SpawnOptions, Status, WorkerInfo, exit, is_alive, link,
+    monitor, process_info, processes, receive, register, reply_channel, self_pid, send, set_label,
+    spawn, spawn_link, spawn_monitor, trap_exit, yield_now,
 };
 
 #[test]
@@ -235,10 +235,13 @@ fn the_counters_of_the_runtime_add_up_when_it_is_quiet() {
     });
     let handle = runtime.handle();
     // The process of `block_on` answers before it is quite gone.
-    while handle.stats().processes > 0 {
+    while handle.system_info().processes > 0 {
         std::thread::yield_now();
     }
-    let stats = handle.stats();
-    assert_eq!((stats.spawned, stats.queued, stats.timers), (51, 0, 0));
-    assert!(stats.turns >= 51);
+    let info = handle.system_info();
+    assert_eq!((info.spawned, info.queued, info.timers), (51, 0, 0));
+    let sum = |of: fn(&WorkerInfo) -> u64| info.workers.iter().map(of).sum::<u64>();
+    assert!(sum(|worker| worker.turns) >= 51);
+    assert_eq!(sum(|worker| worker.births), 50); // one came from outside
+    assert_eq!(sum(|worker| worker.deaths), 51);
 }

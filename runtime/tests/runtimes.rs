@@ -339,7 +339,7 @@ fn after_the_drop_a_handle_finds_nothing_and_harms_nothing() {
     send(pid, 1);
     exit(pid, ExitReason::Kill);
     assert!(!block_on(is_alive(pid)));
-    assert_eq!(handle.stats().processes, 0);
+    assert_eq!(handle.system_info().processes, 0);
 }
 
 #[test]

@@ -255,7 +255,7 @@ fn a_dropped_sleep_leaves_no_timer() {
             let mut reply = Box::pin(reply.timeout(MINUTE));
             assert!(futures_lite::future::poll_once(&mut reply).await.is_none());
         }
-        handle.stats().timers
+        handle.system_info().timers
     });
     assert_eq!(armed, 0);
 }

@@ -17,6 +17,7 @@ use super::reply::ReplyError;
 use super::table::Slot;
 use super::turn::answer_for_dead;
 use super::{owner, push_new, signal};
+use crate::events::{Event, EventKinds};
 use crate::local::Local;
 use crate::message::{Down, Exit, Origin};
 use crate::panic::{contain, discard};
@@ -52,7 +53,6 @@ pub(super) fn exit(ending: Ending<'_>) {
     } = ending;
     // SAFETY: the token is ours to the end, and the process is freed last (C1).
     let header = unsafe { process.header() };
-    let names = &worker.shared.names;
 
     header.set(Flag::Ending, true);
     let current = local.current.enter(Some(header));
@@ -75,12 +75,15 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     // Taken out of its runtime first, so that nobody lists it under the next generation.
     if owner::leave(&slot.inbox) {
-        names.release(pid);
+        worker.shared.release_name(pid);
     }
     let usable = slot.inbox.retire();
     if owner::is_named(&slot.inbox) {
         // Somebody has given it a name at the last moment.
-        names.release(pid);
+        worker.shared.release_name(pid);
+    }
+    if worker.shared.events.want(EventKinds::EXITED) {
+        tell_of_exit(worker, pid, &reason);
     }
 
     let (link, watcher, tables) = header.with_relations(|relations| {
@@ -127,6 +130,13 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     discard("the drop of an exit reason", reason);
     worker.counters().deaths.add(1);
+}
+
+/// Past the point of death, and before anybody whom it concerns is told.
+#[cold]
+fn tell_of_exit(worker: &Worker, pid: Pid, reason: &ExitReason) {
+    let reason = reason.clone();
+    worker.shared.events.emit(&Event::Exited { pid, reason });
 }
 
 #[cold]

@@ -9,6 +9,7 @@ use super::cell::{Flag, Header, ProcessPtr};
 use super::owner;
 use super::table;
 use super::turn::answer_for_dead;
+use crate::events::{Event, EventKinds, Told};
 use crate::local::{self, Local};
 use crate::names::RegisterError;
 use crate::pid::{MonitorRef, Pid};
@@ -191,13 +192,19 @@ impl SpawnOptions {
         header.set(Flag::TrapsExits, self.trap_exit);
         // Opened before it is named: nobody finds a name whose inbox is closed.
         slot.inbox.open(shared.id);
-        if let Some(name) = self.name
-            && let Err(error) = shared.names.register(name, pid)
-        {
+        let spawned = || put_spawned(shared, pid, parent, place);
+        let told = match self.name {
+            Some(name) => shared.register_newborn(name, pid, spawned),
+            None => {
+                spawned().into_iter().for_each(Told::wake);
+                Ok(())
+            }
+        };
+        if let Err(error) = told {
             // Somebody may have seen it: to them it was born and has died.
             owner::leave(&slot.inbox);
             let usable = slot.inbox.retire();
-            shared.names.release(pid);
+            shared.release_name(pid);
             let mut left = slot.inbox.close();
             while let Some(envelope) = left.pop() {
                 let dead = Pid::local(index, envelope.generation());
@@ -244,6 +251,16 @@ impl SpawnOptions {
             alias,
         })
     }
+}
+
+fn put_spawned(
+    shared: &Shared,
+    pid: Pid,
+    parent: Option<Pid>,
+    place: &'static Location<'static>,
+) -> Option<Told> {
+    let wanted = shared.events.want(EventKinds::SPAWNED);
+    wanted.then(|| shared.events.put(&Event::Spawned { pid, parent, place }))
 }
 
 /// Reductions that a birth costs: some more than a message.

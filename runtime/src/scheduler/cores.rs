@@ -49,6 +49,11 @@ impl Count {
         );
     }
 
+    /// Takes one back that was counted too early.
+    pub(crate) fn take_back(&self) {
+        self.add(u64::MAX);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }

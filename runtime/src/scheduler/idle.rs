@@ -157,8 +157,9 @@ impl Idle {
         }
     }
 
-    /// How many workers sleep.
-    pub(crate) fn sleeping(&self) -> usize {
-        sleeping(self.counts.load(Ordering::Relaxed)) as usize
+    /// The workers that sleep.
+    #[cfg(not(loom))]
+    pub(crate) fn sleepers(&self) -> Vec<usize> {
+        lock(&self.sleepers).clone()
     }
 }

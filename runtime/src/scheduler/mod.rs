@@ -4,6 +4,7 @@
 //! one of them, on its thread, which has a core and sits in a seat (`cores.rs`). What runs is a slot index: whoever takes it from
 //! a queue holds the token of that slot's inbox.
 
+mod census;
 mod cores;
 mod idle;
 #[cfg(all(test, loom))]
@@ -20,12 +21,14 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::FxHashMap;
 
-use self::cores::{Core, Cores, Counters, Seat};
+use self::cores::{Cores, Seat};
 use self::idle::Idle;
 use self::parker::Bed;
 use self::queue::Inlet;
 pub(crate) use self::worker::Worker;
 use crate::blocking::pool::{self, Pool};
+use crate::clock;
+use crate::events::Events;
 use crate::labels::Labels;
 use crate::local::{self, Local};
 use crate::names::Names;
@@ -44,10 +47,13 @@ pub(crate) struct Shared {
     inlet: Inlet,
     idle: Idle,
     reactor: Arc<Reactor>,
+    /// The tick at which it was made.
+    pub(crate) started: u64,
     pub(crate) names: Names,
     pub(crate) labels: Labels,
     /// The threads for blocking work.
     pub(crate) pool: Arc<Pool>,
+    pub(crate) events: Events,
     /// Births on threads that are no workers of ours.
     foreign_births: AtomicU64,
     /// No births from outside any more.
@@ -75,9 +81,11 @@ impl Shared {
             inlet: Inlet::new(),
             idle: Idle::new(),
             reactor: Arc::new(Reactor::new()?),
+            started: clock::now(),
             names: Names::new(id),
             labels: Labels::default(),
             pool: Pool::new(id, blocking_threads, pool::IDLE),
+            events: Events::default(),
             foreign_births: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -164,45 +172,6 @@ impl Shared {
         self.seats.len()
     }
 
-    pub(crate) fn counters(&self) -> impl Iterator<Item = &Counters> {
-        self.cores.iter().map(|core| &core.counters)
-    }
-
-    /// I/O objects that are registered.
-    pub(crate) fn sources(&self) -> usize {
-        self.reactor.sources()
-    }
-
-    /// Timers that are armed.
-    pub(crate) fn timers_armed(&self) -> usize {
-        self.seats.iter().map(|seat| seat.timers.len()).sum()
-    }
-
-    /// Processes that are queued to run.
-    pub(crate) fn queued(&self) -> usize {
-        let of_core = |core: &Arc<Core>| core.thief.len() + usize::from(!core.next.is_empty());
-        self.cores.iter().map(of_core).sum::<usize>() + self.inlet.len()
-    }
-
-    /// Workers that sleep.
-    pub(crate) fn sleeping(&self) -> usize {
-        self.idle.sleeping()
-    }
-
-    /// How many processes live. Exact once nothing is born any more.
-    pub(crate) fn live(&self) -> u64 {
-        // Deaths first: each was counted as a birth before.
-        let deaths: u64 = self.counters().map(|counters| counters.deaths.get()).sum();
-        let births: u64 = self.counters().map(|counters| counters.births.get()).sum();
-        (births + self.foreign_births.load(Ordering::SeqCst)).saturating_sub(deaths)
-    }
-
-    /// Processes born so far.
-    pub(crate) fn spawned(&self) -> u64 {
-        let births: u64 = self.counters().map(|counters| counters.births.get()).sum();
-        births + self.foreign_births.load(Ordering::Acquire)
-    }
-
     /// The label of a process whose token the caller holds.
     pub(crate) fn label_of(&self, header: &Header, pid: Pid) -> Option<Arc<str>> {
         header.is(Flag::Listed).then(|| self.labels.get(pid))?
@@ -212,6 +181,7 @@ impl Shared {
     #[cold]
     pub(crate) fn unlist(&self, pid: Pid) {
         self.labels.remove(pid);
+        self.events.forget(pid);
     }
 
     /// Refuses births from outside from now on.
@@ -227,34 +197,6 @@ impl Shared {
     pub(crate) fn give_up_timers(&self) {
         for seat in &self.seats {
             seat.timers.close();
-        }
-    }
-
-    /// Counts a birth before it happens, so that whoever waits for the last
-    /// process cannot miss it. False if the runtime has stopped. Workers may
-    /// always give birth: they run only as long as somebody waits for them.
-    pub(crate) fn admit(&self, local: &Local) -> bool {
-        if let Some(worker) = self.worker_in(local) {
-            // Outside a turn nobody waits for us: a waker, or a drop, that spawns.
-            if !local.current.is_some() && self.is_stopped() {
-                return false;
-            }
-            worker.counters().births.add(1);
-            return true;
-        }
-        self.foreign_births.fetch_add(1, Ordering::SeqCst);
-        let admitted = !self.is_stopped();
-        if !admitted {
-            self.foreign_births.fetch_sub(1, Ordering::SeqCst);
-        }
-        admitted
-    }
-
-    /// Takes back a birth that did not happen.
-    pub(crate) fn withdraw(&self, local: &Local) {
-        match self.worker_in(local) {
-            Some(worker) => worker.counters().deaths.add(1),
-            None => drop(self.foreign_births.fetch_sub(1, Ordering::SeqCst)),
         }
     }
 
