@@ -82,6 +82,7 @@ pub use names::{
 pub use panic::{CatchPanic, catch_panic};
 pub use pid::{MonitorRef, Pid};
 pub use process::alias::{Alias, AliasMode, MonitorAliasMode, alias, alias_with, unalias};
+pub use process::ancestry::Ancestor;
 pub use process::budget::{YieldNow, consume_reductions, yield_now};
 pub use process::info::{ProcessInfo, Status, is_alive, process_info, processes, set_label};
 pub use process::links::{exit, link, trap_exit, unlink};

@@ -5,6 +5,9 @@
 //! do the same. [`spawn_link`](crate::spawn_link) returns before the process has
 //! run; [`start_link`] returns when the process says so, or why it never will.
 //!
+//! Such a process knows its ancestors, and reports whatever ends it but the ordinary
+//! ([`SpawnOptions::proc_lib`]).
+//!
 //! ```
 //! # regrow_runtime::Runtime::new()?.block_on(async {
 //! use regrow_runtime::{ExitReason, proc_lib, receive, send};
@@ -272,7 +275,7 @@ where
     let body = body(InitAck(reply_to));
     async move {
         let spawned = scheduler::with_current("proc_lib::start", |shared| {
-            options.spawn_on(shared, place, body)
+            options.proc_lib().spawn_on(shared, place, body)
         })?;
         ready(spawned, timeout, reply).await
     }

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use regrow_runtime::{ExitReason, exit, receive};
+use regrow_runtime::{ExitReason, exit, receive, register, self_pid, spawn_link};
 use regrow_supervisor::{
-    Child, ChildSpec, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor,
+    Child, ChildSpec, Context as ServerContext, DynamicSupervisor, GenServer, Name, Next, Restart,
+    Shutdown, Strategy, Supervisor,
 };
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -12,7 +13,7 @@ use crate::common::*;
 
 type Fields = BTreeMap<&'static str, String>;
 
-/// Collects the supervisor reports of the whole test program.
+/// Collects the reports of the whole test program.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Fields>>>);
 
@@ -30,24 +31,40 @@ impl tracing::field::Visit for Reader<'_> {
 
 impl<S: tracing::Subscriber> Layer<S> for Collector {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() != "regrow::supervisor" {
+        let target = event.metadata().target();
+        if !target.starts_with("regrow::") {
             return;
         }
         let mut fields = Fields::new();
         event.record(&mut Reader(&mut fields));
+        fields.insert("target", target.to_owned());
         fields.insert("level", event.metadata().level().to_string());
         self.0.lock().unwrap().push(fields);
     }
 }
 
 impl Collector {
+    /// Collects from the first call on; the same for all tests.
+    fn new() -> Self {
+        static COLLECTOR: LazyLock<Collector> = LazyLock::new(|| {
+            let collector = Collector::default();
+            let subscriber = tracing_subscriber::registry().with(collector.clone());
+            tracing::subscriber::set_global_default(subscriber).expect("the only one");
+            collector
+        });
+        COLLECTOR.clone()
+    }
+
     /// The reports of this supervisor, in their order.
     fn of(&self, supervisor: &str) -> Vec<Fields> {
+        self.with("supervisor", supervisor)
+    }
+
+    /// The reports in which a field has this value.
+    fn with(&self, field: &str, value: &str) -> Vec<Fields> {
         let all = self.0.lock().unwrap();
-        let ours = all
-            .iter()
-            .filter(|fields| fields["supervisor"] == supervisor);
-        ours.cloned().collect()
+        let has = |fields: &&Fields| fields.get(field).is_some_and(|it| it == value);
+        all.iter().filter(has).cloned().collect()
     }
 }
 
@@ -58,9 +75,7 @@ fn kinds<'a>(reports: &'a [Fields]) -> Vec<(&'a str, &'a str)> {
 
 #[test]
 fn reports_have_stable_names_and_tell_the_restart_budget() {
-    let collector = Collector::default();
-    let subscriber = tracing_subscriber::registry().with(collector.clone());
-    tracing::subscriber::set_global_default(subscriber).expect("the only one");
+    let collector = Collector::new();
 
     run(async {
         let sup = Supervisor::new(Strategy::OneForOne)
@@ -226,4 +241,85 @@ fn reports_have_stable_names_and_tell_the_restart_budget() {
         ]
     );
     assert_eq!(reports[4]["reason"], "killed");
+}
+
+/// A server that stops, or crashes, with a reason of the test's.
+struct Fragile;
+
+enum Break {
+    Stop(ExitReason),
+    Panic,
+}
+
+impl GenServer for Fragile {
+    type Args = ();
+    type Message = Break;
+
+    async fn init(_: (), _: &mut ServerContext<Self>) -> Result<Self, ExitReason> {
+        spawn_link(receive::<()>()); // a neighbour
+        Ok(Fragile)
+    }
+
+    async fn handle(&mut self, message: Break, _: &mut ServerContext<Self>) -> Next {
+        match message {
+            Break::Stop(reason) => Next::Stop(reason),
+            Break::Panic => panic!("broken"),
+        }
+    }
+}
+
+#[test]
+fn a_crash_of_a_child_is_one_report_of_the_server_and_one_of_the_process() {
+    const FRAGILE: Name<Break> = Name::new("fragile");
+    let collector = Collector::new();
+    run(async {
+        register("the first", self_pid()).unwrap();
+        let child = ChildSpec::new("fragile", || Fragile::start_link(()).name(FRAGILE));
+        let fragile = || FRAGILE.server_ref();
+        let inner = Supervisor::new(Strategy::OneForOne)
+            .name("inner")
+            .intensity(9, secs(3600))
+            .child(child);
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .name("outer")
+            .child(ChildSpec::new("inner", move || inner.clone().start_link()))
+            .start_link()
+            .await
+            .unwrap();
+        for message in [
+            Break::Panic,
+            Break::Stop(ExitReason::error("stops")),
+            Break::Stop(ExitReason::Shutdown),
+            Break::Stop(ExitReason::shutdown_with("stops")),
+            Break::Stop(ExitReason::Normal),
+        ] {
+            let pid = fragile().pid().unwrap();
+            fragile().cast(message);
+            down(pid).await;
+            while fragile().pid().is_none() {
+                regrow_runtime::yield_now().await;
+            }
+        }
+        exit(sup.pid().unwrap(), ExitReason::Shutdown);
+        supervisor_exited(&sup).await;
+    });
+    let crashes = collector.with("name", "fragile");
+    assert_eq!(crashes.len(), 2, "{crashes:?}");
+    for (crash, reason) in crashes.iter().zip(["broken", "stops"]) {
+        assert_eq!(crash["target"], "regrow::crash");
+        assert_eq!(crash["level"], "ERROR");
+        assert!(crash["reason"].ends_with(reason));
+        assert_eq!(crash["ancestors"], "[inner, outer, the first]");
+        // The supervisor and the neighbour.
+        assert_eq!(crash["links"].matches('<').count(), 2);
+        let all = collector.with("pid", &crash["pid"]);
+        let of_server = all.iter().filter(|it| it["target"] == "regrow::gen_server");
+        assert_eq!(of_server.count(), 1);
+        let others = all.iter().filter(|it| it["target"] == "regrow::supervisor");
+        assert!(others.clone().all(|it| it["id"] == "fragile"));
+        let terminated = others.filter(|it| it["report"] == "child_terminated");
+        assert_eq!(terminated.count(), 1);
+    }
+    assert!(crashes[0]["panicked_at"].contains("reports.rs:"));
+    assert!(!crashes[1].contains_key("panicked_at"));
 }

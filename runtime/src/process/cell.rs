@@ -23,10 +23,12 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use regrow_mailbox::SaveQueue;
 
+use super::ancestry::Ancestry;
 use super::relations::Relations;
 use crate::pid::Pid;
 use crate::reason::{ExitReason, IntoExitReason};
@@ -35,8 +37,7 @@ use crate::reason::{ExitReason, IntoExitReason};
 pub(crate) struct Header {
     queue: UnsafeCell<SaveQueue>,
     relations: UnsafeCell<Relations>,
-    /// Packed pid of the process that spawned this one; 0 is none.
-    parent: u64,
+    origin: Origin,
     pub(crate) spawned_at: &'static Location<'static>,
     /// Where the body last began to wait for something of ours.
     pub(crate) waits_at: Cell<Option<&'static Location<'static>>>,
@@ -46,6 +47,14 @@ pub(crate) struct Header {
     /// How many turns the process has had (wrapping): tells one from the next.
     pub(crate) turns: Cell<u16>,
     flags: Cell<u8>,
+}
+
+/// Where a process comes from (C8).
+union Origin {
+    /// Of a plain process: the packed pid of its parent; 0 is none.
+    parent: u64,
+    /// Of one that knows its ancestors.
+    ancestry: ManuallyDrop<Option<Arc<Ancestry>>>,
 }
 
 /// Yes or no about a process; packed, because every process pays for its header.
@@ -66,6 +75,8 @@ pub(crate) enum Flag {
     /// The runtime's tables know something of the process that its end must take
     /// back: a label, a subscription.
     Listed = 1 << 6,
+    /// It was spawned as by OTP's `proc_lib` (C8).
+    ProcLib = 1 << 7,
 }
 
 impl Header {
@@ -73,7 +84,9 @@ impl Header {
         Header {
             queue: UnsafeCell::default(),
             relations: UnsafeCell::default(),
-            parent: parent.map_or(0, Pid::pack),
+            origin: Origin {
+                parent: parent.map_or(0, Pid::pack),
+            },
             spawned_at,
             waits_at: Cell::new(None),
             reductions: Cell::new(0),
@@ -81,6 +94,17 @@ impl Header {
             turns: Cell::new(0),
             flags: Cell::new(Flag::WantsTurn as u8),
         }
+    }
+
+    /// Of a process that knows its ancestors, if it has any.
+    pub(crate) fn proc_lib(
+        ancestry: Option<Arc<Ancestry>>,
+        spawned_at: &'static Location<'static>,
+    ) -> Self {
+        let mut header = Header::new(None, spawned_at);
+        header.origin.ancestry = ManuallyDrop::new(ancestry);
+        header.set(Flag::ProcLib, true);
+        header
     }
 
     #[inline]
@@ -110,7 +134,20 @@ impl Header {
     }
 
     pub(crate) fn parent(&self) -> Option<Pid> {
-        Pid::unpack(self.parent)
+        if self.is(Flag::ProcLib) {
+            return self.ancestry().map(|it| it.parent());
+        }
+        // SAFETY: C8.
+        Pid::unpack(unsafe { self.origin.parent })
+    }
+
+    /// The ancestors of a process of `proc_lib`.
+    pub(crate) fn ancestry(&self) -> Option<&Arc<Ancestry>> {
+        if !self.is(Flag::ProcLib) {
+            return None;
+        }
+        // SAFETY: C8.
+        unsafe { &self.origin.ancestry }.as_ref()
     }
 
     pub(crate) fn reductions(&self) -> u64 {
@@ -143,6 +180,16 @@ impl Header {
         let _lent = Lent(self, Flag::QueueIsLent);
         // SAFETY: C6: the flag was down, so nobody else has a reference.
         work(unsafe { &mut *self.queue.get() })
+    }
+}
+
+impl Drop for Header {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is(Flag::ProcLib) {
+            // SAFETY: C8; nobody uses the header any more.
+            unsafe { ManuallyDrop::drop(&mut self.origin.ancestry) }
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 use regrow_mailbox::Batch;
 
 use super::cell::{Flag, Header, ProcessPtr};
+use super::crash::{self, Cause};
 use super::relations::{LinkIds, Parts};
 use super::reply::ReplyError;
 use super::table::Slot;
@@ -34,8 +35,7 @@ pub(super) struct Ending<'a> {
     pub(super) process: ProcessPtr,
     pub(super) pid: Pid,
     pub(super) reason: ExitReason,
-    /// Whether the body ended by itself, and not by a signal.
-    pub(super) by_itself: bool,
+    pub(super) cause: Cause,
     /// Signals that came behind the fatal one.
     pub(super) rest: Batch,
 }
@@ -48,7 +48,7 @@ pub(super) fn exit(ending: Ending<'_>) {
         process,
         pid,
         reason,
-        by_itself,
+        cause,
         mut rest,
     } = ending;
     // SAFETY: the token is ours to the end, and the process is freed last (C1).
@@ -56,9 +56,7 @@ pub(super) fn exit(ending: Ending<'_>) {
 
     header.set(Flag::Ending, true);
     let current = local.current.enter(Some(header));
-    if by_itself {
-        report(header, pid, &reason, worker);
-    }
+    crash::report(header, pid, &reason, cause, worker);
     // SAFETY: we hold the token and are outside its poll (C2); this is the end (C5).
     contain("the drop of a process", || unsafe { process.clear() });
     let mut queue = header.with_queue(std::mem::take);
@@ -183,33 +181,4 @@ fn tell_link(dead: Pid, peer: Pid, ids: LinkIds, reason: &ExitReason) {
 fn tell_watcher(dead: Pid, reference: MonitorRef, watcher: Pid, reason: &ExitReason) {
     let down = Down::new(reference, dead, reason.clone());
     let _ = push_new(watcher, signal::DOWN, down);
-}
-
-/// The crash report of a process that ended with a panic or an error of its own:
-/// who dies with it by a link has nothing to add (OTP: plain processes report
-/// their own errors only).
-fn report(header: &Header, pid: Pid, reason: &ExitReason, worker: &Worker) {
-    if !matches!(reason, ExitReason::Panic(_) | ExitReason::Error(_)) {
-        return;
-    }
-    let name = worker.shared.names.name_of(pid);
-    let label = worker.shared.label_of(header, pid);
-    let backtrace = match reason {
-        ExitReason::Panic(info) => info.backtrace(),
-        _ => None,
-    };
-    // A subscriber is the user's code.
-    contain("a crash report", || {
-        tracing::error!(
-            target: "regrow::crash",
-            %pid,
-            name = name.as_deref(),
-            label = label.as_deref(),
-            parent = header.parent().map(tracing::field::display),
-            spawned_at = %header.spawned_at,
-            %reason,
-            backtrace = backtrace.map(tracing::field::display),
-            "process crashed"
-        );
-    });
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use regrow_mailbox::SaveQueue;
 
+use super::ancestry::Ancestor;
 use super::cell::{Flag, Header};
 use super::links::with_header;
 use super::reply::reply_channel;
@@ -39,6 +40,10 @@ pub struct ProcessInfo {
     pub label: Option<Arc<str>>,
     /// The process that spawned it, unless that was no process.
     pub parent: Option<Pid>,
+    /// Its parent, the parent of that, and so on, if it was spawned as by OTP's
+    /// [`proc_lib`](crate::SpawnOptions::proc_lib) as behaviours are; none of a plain
+    /// process.
+    pub ancestors: Vec<Ancestor>,
     /// The processes that it is linked to, in no order.
     pub links: Vec<Pid>,
     /// The processes that it monitors, one entry for each monitor; by name, where it
@@ -75,6 +80,9 @@ pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Statu
         name,
         label,
         parent: header.parent(),
+        ancestors: (header.ancestry().into_iter())
+            .flat_map(|it| it.iter().cloned())
+            .collect(),
         links,
         monitors,
         monitored_by,

@@ -2,14 +2,17 @@
 //!
 //! - [`table`]: the slots, which never move; [`cell`]: what is in one.
 //! - [`turn`]: one turn: take the inbox, handle the signals, poll, park.
-//! - [`exit`]: the end, in its order.
-//! - [`relations`]: links and monitors, as pure bookkeeping.
+//! - [`exit`]: the end, in its order; [`crash`]: what people are told of it.
+//! - [`relations`]: links and monitors, as pure bookkeeping; [`ancestry`]: who
+//!   started whom.
 //! - [`links`], [`monitors`], [`alias`], [`receive`], [`reply`], [`spawn`], [`info`]:
 //!   what users call.
 
 pub(crate) mod alias;
+pub(crate) mod ancestry;
 pub(crate) mod budget;
 pub(crate) mod cell;
+mod crash;
 mod exit;
 pub(crate) mod info;
 pub(crate) mod links;

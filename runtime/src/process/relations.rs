@@ -26,6 +26,7 @@ use std::task::Waker;
 use rustc_hash::FxHashMap;
 
 use super::alias::{Aliases, Passage};
+use super::ancestry::Ancestry;
 use super::reply::Fail;
 use crate::message::{Monitored, Origin};
 use crate::pid::{MonitorRef, Pid};
@@ -100,6 +101,8 @@ pub(crate) struct More {
     links: FxHashMap<Pid, LinkIds>,
     watchers: FxHashMap<MonitorRef, Pid>,
     monitors: FxHashMap<MonitorRef, Pid>,
+    /// What its children have for ancestors, once it has had some.
+    pub(crate) heirs: Option<Arc<Ancestry>>,
     pub(crate) foreign: ForeignWakers,
     /// Calls whose reply handle a panic dropped: told when the process ends.
     pub(crate) failed: Vec<Box<dyn Fail>>,

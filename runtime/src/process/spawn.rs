@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::alias::{Alias, MonitorAliasMode};
+use super::ancestry::Ancestry;
 use super::cell::{Flag, Header, ProcessPtr};
 use super::owner;
 use super::table;
@@ -72,6 +73,7 @@ pub struct SpawnOptions {
     monitor: bool,
     alias: Option<MonitorAliasMode>,
     trap_exit: bool,
+    proc_lib: bool,
     name: Option<Arc<str>>,
     label: Option<Arc<str>>,
 }
@@ -118,6 +120,30 @@ impl SpawnOptions {
     /// Whether the process traps exits from its first moment on.
     pub fn trap_exit(mut self, on: bool) -> Self {
         self.trap_exit = on;
+        self
+    }
+
+    /// As [`proc_lib`](crate::proc_lib) spawns, and with it every behaviour: the process
+    /// knows its [ancestors](crate::ProcessInfo::ancestors), and *whatever* ends it by
+    /// itself is a crash report, unless that is
+    /// [normal-like](crate::ExitReason::is_normal_like). (A plain process reports a panic
+    /// or an error that its body returns, and not an [`exit`](crate::exit()) on itself.)
+    ///
+    /// ```
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// use regrow_runtime::{SpawnOptions, process_info, register, self_pid};
+    ///
+    /// register("mother", self_pid()).unwrap();
+    /// let options = SpawnOptions::new().proc_lib();
+    /// let child = options.spawn(std::future::pending::<()>()).unwrap().pid;
+    /// let info = process_info(child).await.unwrap();
+    /// assert_eq!(info.ancestors[0].pid, self_pid());
+    /// assert_eq!(info.ancestors[0].name.as_deref(), Some("mother"));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn proc_lib(mut self) -> Self {
+        self.proc_lib = true;
         self
     }
 
@@ -188,7 +214,13 @@ impl SpawnOptions {
         };
         let pid = Pid::local(index, slot.inbox.generation());
         let parent = local.self_pid();
-        let header = Header::new(parent, place);
+        let header = if self.proc_lib {
+            let mother = local.current.get().zip(parent);
+            let ancestry = mother.map(|(it, pid)| Ancestry::of_children(local, it, pid));
+            Header::proc_lib(ancestry, place)
+        } else {
+            Header::new(parent, place)
+        };
         header.set(Flag::TrapsExits, self.trap_exit);
         // Opened before it is named: nobody finds a name whose inbox is closed.
         slot.inbox.open(shared.id);

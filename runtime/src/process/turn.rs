@@ -12,6 +12,7 @@ use regrow_mailbox::{Batch, Envelope, SaveQueue};
 
 use super::alias::Aliased;
 use super::cell::{Flag, Header, ProcessPtr};
+use super::crash::Cause;
 use super::exit::{self, Ending};
 use super::info::{self, Status};
 use super::signal::{self, Control, ExitEffect, exit_effect};
@@ -50,10 +51,10 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     let signals = handle(local, header, pid, &mut batch, taken.woken, again);
     let fatal = match signals {
         Signals::Nothing => None,
-        Signals::Poll => poll(local, header, process, pid).map(|reason| (reason, true)),
-        Signals::Fatal(reason) => Some((reason, false)),
+        Signals::Poll => poll(local, header, process, pid),
+        Signals::Fatal(reason) => Some((reason, Cause::Signal)),
     };
-    if let Some((reason, by_itself)) = fatal {
+    if let Some((reason, cause)) = fatal {
         exit::exit(Ending {
             local,
             worker,
@@ -61,7 +62,7 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
             process,
             pid,
             reason,
-            by_itself,
+            cause,
             rest: batch,
         });
         return;
@@ -292,8 +293,13 @@ pub(super) fn answer_for_dead(envelope: Envelope, dead: Pid) {
     };
 }
 
-/// Polls the body. Returns the reason if it ended.
-fn poll(local: &Local, header: &Header, process: ProcessPtr, pid: Pid) -> Option<ExitReason> {
+/// Polls the body. Returns the reason if it ended, and how.
+fn poll(
+    local: &Local,
+    header: &Header,
+    process: ProcessPtr,
+    pid: Pid,
+) -> Option<(ExitReason, Cause)> {
     // Its drop would be a call of a function that does nothing.
     let waker = ManuallyDrop::new(waker::waker_of(pid));
     let mut cx = Context::from_waker(&waker);
@@ -307,7 +313,8 @@ fn poll(local: &Local, header: &Header, process: ProcessPtr, pid: Pid) -> Option
             header.set(Flag::WantsTurn, local.again.get());
             None
         }
-        Ok(Poll::Ready(reason)) | Err(reason) => Some(reason),
+        Ok(Poll::Ready(reason)) => Some((reason, Cause::Returned)),
+        Err(reason) => Some((reason, Cause::Unwound)),
     }
 }
 
