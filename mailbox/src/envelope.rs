@@ -25,6 +25,7 @@ pub(crate) struct Header {
 struct VTable {
     type_id: TypeId,
     type_name: fn() -> &'static str,
+    size: usize,
     drop: unsafe fn(NonNull<Header>),
 }
 
@@ -34,6 +35,7 @@ impl VTable {
             &VTable {
                 type_id: TypeId::of::<T>(),
                 type_name: std::any::type_name::<T>,
+                size: size_of::<Node<T>>(),
                 drop: drop_node::<T>,
             }
         }
@@ -127,6 +129,11 @@ impl Envelope {
     /// The name of the payload's type, for people.
     pub fn type_name(&self) -> &'static str {
         (self.header().vtable.type_name)()
+    }
+
+    /// Bytes of its allocation; what the payload points to is not among them.
+    pub fn size(&self) -> usize {
+        self.header().vtable.size
     }
 
     /// The payload, if it is a `T`.

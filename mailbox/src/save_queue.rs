@@ -119,9 +119,16 @@ impl SaveQueue {
     }
 
     /// Calls `visit` with each message, oldest first.
-    pub fn for_each(&self, mut visit: impl FnMut(&Envelope)) {
+    pub fn for_each(&self, visit: impl FnMut(&Envelope)) {
+        self.for_oldest(self.len(), visit);
+    }
+
+    /// Calls `visit` with the `count` oldest messages, or all if there are fewer.
+    pub fn for_oldest(&self, count: usize, mut visit: impl FnMut(&Envelope)) {
         let mut at = self.head;
-        while let Some(node) = NonNull::new(at) {
+        let mut left = count;
+        while let Some(node) = NonNull::new(at).filter(|_| left > 0) {
+            left -= 1;
             // SAFETY: Q1; lent to `visit` only.
             let envelope = std::mem::ManuallyDrop::new(unsafe { Envelope::from_raw(node) });
             visit(&envelope);

@@ -413,3 +413,18 @@ fn each_signal_that_meets_a_closing_inbox_is_left_in_it_or_given_back() {
         assert!(inbox.is_closed());
     }
 }
+
+#[test]
+fn the_oldest_are_visited_in_order_and_no_more_than_asked_for() {
+    let mut queue = SaveQueue::new();
+    (0..5).for_each(|n| queue.append(envelope(n)));
+    for (count, expected) in [(0, 0..0), (3, 0..3), (9, 0..5)] {
+        let mut seen = Vec::new();
+        queue.for_oldest(count, |it| seen.push(number(it)));
+        assert_eq!(seen, expected.collect::<Vec<_>>());
+    }
+    // List pointer, vtable, stamp and kind, and the payload.
+    queue.for_oldest(1, |it| {
+        assert_eq!(it.size(), 24 + size_of_val(&number(it)).max(8))
+    });
+}

@@ -18,6 +18,7 @@ use crate::message::Message;
 use crate::names::{RegisterError, SendError, UnregisterError};
 use crate::panic::{catch_panic, install_hook};
 use crate::pid::Pid;
+use crate::process::info::{self, ProcessInfo};
 use crate::process::reply::{Reply, ReplyError, reply_channel};
 use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
 use crate::process::{links, table};
@@ -166,10 +167,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        assert!(
-            local::with(|local| local.worker.get().is_none()),
-            "`block_on` must not be called inside a regrow process: await instead"
-        );
+        must_not_be_a_worker("block_on");
         // A reply handle: dropped by the end of the process, it says why that ended.
         let (output, reply) = reply_channel();
         self.handle.spawn(async move {
@@ -187,6 +185,14 @@ impl Runtime {
             Err(error) => panic!("the process of `block_on` ended: {error}"),
         }
     }
+}
+
+#[track_caller]
+fn must_not_be_a_worker(what: &str) {
+    assert!(
+        local::with(|local| local.worker.get().is_none()),
+        "`{what}` must not be called inside a regrow process: await instead"
+    );
 }
 
 /// Waits on this thread, which is no worker.
@@ -421,6 +427,28 @@ impl Handle {
     /// ```
     pub fn events(&self, kinds: EventKinds, capacity: usize) -> EventStream {
         Events::stream(&self.shared, kinds, capacity)
+    }
+
+    /// As [`process_info`](crate::process_info()), for threads: waits for the answer by
+    /// blocking.
+    ///
+    /// # Panics
+    ///
+    /// Inside a process, where waiting would block a worker: await the function of that
+    /// name instead.
+    ///
+    /// ```
+    /// let runtime = regrow_runtime::Runtime::new()?;
+    /// let pid = runtime.spawn(std::future::pending::<()>());
+    /// regrow_runtime::send(pid, 5_u8);
+    /// let info = runtime.handle().process_info(pid).unwrap();
+    /// assert_eq!((info.parent, info.messages), (None, vec!["u8"]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn process_info(&self, pid: Pid) -> Option<ProcessInfo> {
+        must_not_be_a_worker("Handle::process_info");
+        wait(info::ask(pid)?).ok()
     }
 
     /// The number of workers.

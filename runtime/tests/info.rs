@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use common::run;
 use regrow_runtime::{
-    Down, ExitReason, Handle, Pid, Runtime, SpawnOptions, Status, WorkerInfo, exit, is_alive, link,
-    monitor, process_info, processes, receive, register, reply_channel, self_pid, send, set_label,
-    spawn, spawn_link, spawn_monitor, trap_exit, yield_now,
+    Down, ExitReason, Handle, Pid, ProcessInfo, Runtime, SpawnOptions, Status, WorkerInfo, exit,
+    is_alive, link, monitor, process_info, processes, receive, register, reply_channel, self_pid,
+    send, set_label, spawn, spawn_link, spawn_monitor, trap_exit, unregister, yield_now,
 };
 
 #[test]
@@ -244,4 +244,126 @@ fn the_counters_of_the_runtime_add_up_when_it_is_quiet() {
     assert!(sum(|worker| worker.turns) >= 51);
     assert_eq!(sum(|worker| worker.births), 50); // one came from outside
     assert_eq!(sum(|worker| worker.deaths), 51);
+}
+
+#[test]
+fn messages_are_listed_by_type_oldest_first_also_ones_own() {
+    struct Mine;
+    run(2, async {
+        for target in [spawn(pending::<()>()), self_pid()] {
+            send(target, 'a');
+            send(target, 2_u32);
+            send(target, Mine);
+            send(target, "d");
+            let info = process_info(target).await.unwrap();
+            assert_eq!(info.message_queue_len, 4);
+            let mine = std::any::type_name::<Mine>();
+            assert_eq!(info.messages, ["char", "u32", mine, "&str"]);
+        }
+        receive::<Mine>().await;
+        let info = process_info(self_pid()).await.unwrap();
+        assert_eq!(info.messages, ["char", "u32", "&str"]);
+    });
+}
+
+#[test]
+fn a_long_mailbox_is_shown_by_its_oldest_messages_and_estimated_by_them() {
+    run(1, async {
+        const MAX: usize = ProcessInfo::MESSAGES_MAX;
+        let other = spawn(pending::<()>());
+        let empty = process_info(other).await.unwrap();
+        for _ in 0..MAX {
+            send(other, [0_u64; 13]);
+        }
+        for _ in 0..9 * MAX {
+            send(other, ());
+        }
+        let full = process_info(other).await.unwrap();
+        assert_eq!(full.message_queue_len, 10 * MAX);
+        assert_eq!(full.messages, vec!["[u64; 13]"; MAX]);
+        // 24 bytes of header and 13 words each, as far as anybody looked.
+        assert_eq!(full.memory - empty.memory, 10 * MAX * 128);
+    });
+}
+
+#[test]
+fn memory_counts_the_future_the_tables_and_the_messages() {
+    run(1, async {
+        async fn with_room<const N: usize>() {
+            let room = [1_u8; N];
+            pending::<()>().await;
+            assert_eq!(room[N - 1], 1);
+        }
+        let memory = async |pid| process_info(pid).await.unwrap().memory;
+        let small = spawn(with_room::<8>());
+        let large = spawn(with_room::<10_008>());
+        assert_eq!(memory(large).await - memory(small).await, 10_000);
+        assert!(
+            memory(small).await <= 112 + 32 + 64,
+            "an idle process is small"
+        );
+
+        let before = memory(small).await;
+        for _ in 0..100 {
+            monitor(small);
+        }
+        let watched = memory(small).await;
+        assert!(watched - before >= 99 * size_of::<(u64, Pid)>());
+        send(small, [0_u8; 1_000]);
+        assert_eq!(memory(small).await - watched, 1_024);
+    });
+}
+
+#[test]
+fn a_thread_asks_by_blocking_and_sees_what_it_did_before() {
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    let handle = runtime.handle();
+    for _ in 0..100 {
+        let pid = runtime.spawn(pending::<()>());
+        for number in 0..10_u8 {
+            send(pid, number);
+        }
+        handle.register("asked", pid).unwrap();
+        let info = handle.process_info(pid).unwrap();
+        assert_eq!((info.pid, info.message_queue_len), (pid, 10));
+        assert_eq!(info.name.as_deref(), Some("asked"));
+        exit(pid, ExitReason::Kill);
+        assert!(handle.process_info(pid).is_none());
+    }
+}
+
+#[test]
+#[should_panic = "`Handle::process_info` must not be called inside a regrow process"]
+fn a_process_must_not_block_for_an_answer() {
+    run(1, async {
+        drop(Handle::current().process_info(self_pid()));
+    });
+}
+
+#[test]
+fn whoever_asks_a_dying_process_gets_no_answer_or_one_from_before() {
+    run(2, async {
+        for _ in 0..500 {
+            let (dying, _) = spawn_monitor(async {
+                yield_now().await;
+                panic!("in the middle of a question")
+            });
+            while let Some(info) = process_info(dying).await {
+                assert_ne!(info.status, Status::Running, "it did not ask itself");
+            }
+            receive::<Down>().await;
+        }
+    });
+}
+
+#[test]
+fn a_name_that_is_not_there_is_none() {
+    run(1, async {
+        let info = async || process_info(self_pid()).await.unwrap();
+        assert_eq!(info().await.name, None);
+        register("here", self_pid()).unwrap();
+        assert_eq!(info().await.name.as_deref(), Some("here"));
+        unregister("here").unwrap();
+        assert_eq!(info().await.name, None);
+    });
 }

@@ -4,8 +4,8 @@
 //!
 //! - C1: a `ProcessPtr` that is in a slot points to a live `Process`, made by
 //!   `Box` in [`ProcessPtr::new`] and freed once, by [`ProcessPtr::free`].
-//! - C2: the body is touched only through [`ProcessPtr::poll`] and
-//!   [`ProcessPtr::clear`], by the holder of the token, and never from within
+//! - C2: the body is touched only through [`ProcessPtr::poll`],
+//!   [`ProcessPtr::size`] and [`ProcessPtr::clear`], by the holder of the token, and never from within
 //!   itself (the runtime does not run a process inside its own turn).
 //! - C3: the header is read by shared reference on the thread that holds the
 //!   token; its fields are cells, so this needs no exclusiveness.
@@ -270,6 +270,15 @@ impl ProcessPtr {
     pub(crate) unsafe fn poll(self, cx: &mut Context<'_>) -> Poll<ExitReason> {
         // SAFETY: C2 makes the borrow of the body exclusive; C4 pins it.
         unsafe { Pin::new_unchecked(&mut (*self.0.as_ptr()).body) }.poll(cx)
+    }
+
+    /// Bytes of the process, without what its future points to.
+    ///
+    /// # Safety
+    /// C2, also in that nobody is within a poll.
+    pub(crate) unsafe fn size(self) -> usize {
+        // SAFETY: C2. Only the body is borrowed: the header may be in use.
+        size_of::<Header>() + size_of_val(unsafe { &(*self.0.as_ptr()).body })
     }
 
     /// Drops the future in place.

@@ -8,7 +8,7 @@ use regrow_mailbox::SaveQueue;
 use super::ancestry::Ancestor;
 use super::cell::{Flag, Header};
 use super::links::with_header;
-use super::reply::reply_channel;
+use super::reply::{Reply, reply_channel};
 use super::signal::{self, Control};
 use super::{push_new, self_pid, table, try_self_pid};
 use crate::local;
@@ -55,6 +55,15 @@ pub struct ProcessInfo {
     pub trap_exit: bool,
     /// The number of messages in its mailbox.
     pub message_queue_len: usize,
+    /// The types of the messages in its mailbox, oldest first, but not more than the
+    /// [`MESSAGES_MAX`](ProcessInfo::MESSAGES_MAX) oldest.
+    pub messages: Vec<&'static str>,
+    /// The bytes that it takes up: the process with its future, its place in the table,
+    /// its tables of links and monitors, its messages. What the future and the messages
+    /// keep elsewhere, in vectors or behind other pointers, is not known and not counted.
+    /// Messages beyond the [`MESSAGES_MAX`](ProcessInfo::MESSAGES_MAX) oldest are taken to
+    /// be as large as these are on average.
+    pub memory: usize,
     /// What it was doing.
     pub status: Status,
     /// Where in the source it waits, if it does: where it made the last of this crate's futures
@@ -67,7 +76,21 @@ pub struct ProcessInfo {
     pub reductions: u64,
 }
 
-pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Status) -> ProcessInfo {
+impl ProcessInfo {
+    /// So many messages are looked at: a mailbox may be longer than anybody wants to
+    /// wait for, or to read.
+    pub const MESSAGES_MAX: usize = 1_000;
+}
+
+/// `memory` is what the process takes up without its tables and messages.
+pub(super) fn gather(
+    header: &Header,
+    pid: Pid,
+    queue: &SaveQueue,
+    status: Status,
+    memory: usize,
+) -> ProcessInfo {
+    let (tables, (messages, nodes)) = (header.with_relations(|it| it.memory()), look_into(queue));
     let (name, label) = local::with(|local| {
         let shared = &local.worker.get()?.shared;
         Some((shared.names.name_of(pid), shared.label_of(header, pid)))
@@ -88,6 +111,8 @@ pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Statu
         monitored_by,
         trap_exit: header.is(Flag::TrapsExits),
         message_queue_len: queue.len(),
+        messages,
+        memory: memory + tables + nodes,
         status,
         waiting_at: header.waits_at.get().filter(|_| status == Status::Waiting),
         spawned_at: header.spawned_at,
@@ -95,10 +120,25 @@ pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Statu
     }
 }
 
+/// The types of the oldest messages, and the bytes of all, about.
+fn look_into(queue: &SaveQueue) -> (Vec<&'static str>, usize) {
+    let seen = queue.len().min(ProcessInfo::MESSAGES_MAX);
+    let mut types = Vec::with_capacity(seen);
+    let mut bytes = 0;
+    queue.for_oldest(seen, |message| {
+        types.push(message.type_name());
+        bytes += message.size();
+    });
+    (types, bytes * queue.len() / seen.max(1))
+}
+
 /// Asks a process how it is (OTP: `process_info/1`); `None` if it is gone.
 ///
 /// The question is a signal: the answer shows the effect of everything that the
-/// caller did to the process before.
+/// caller did to the process before, and comes when the process has its turn. One that
+/// computes or blocks without an await answers when it is done with that. Works from
+/// any executor; a thread without one uses
+/// [`Handle::process_info`](crate::Handle::process_info).
 ///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
@@ -114,13 +154,18 @@ pub(super) fn gather(header: &Header, pid: Pid, queue: &SaveQueue, status: Statu
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn process_info(pid: Pid) -> Option<ProcessInfo> {
+    ask(pid)?.await.ok()
+}
+
+/// The question is on its way when this returns, unless the process is gone.
+pub(crate) fn ask(pid: Pid) -> Option<Reply<ProcessInfo>> {
     let (reply_to, reply) = reply_channel();
     let control = Control::Info {
         asker: try_self_pid(),
         reply: reply_to,
     };
     push_new(pid, signal::CONTROL, control).ok()?;
-    reply.await.ok()
+    Some(reply)
 }
 
 /// Whether a process is alive (OTP: `is_process_alive/1`). As it is asked by a
@@ -138,7 +183,9 @@ pub async fn process_info(pid: Pid) -> Option<ProcessInfo> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn is_alive(pid: Pid) -> bool {
-    process_info(pid).await.is_some()
+    let (reply_to, reply) = reply_channel();
+    let control = Control::Ping { reply: reply_to };
+    push_new(pid, signal::CONTROL, control).is_ok() && reply.await.is_ok()
 }
 
 /// All processes of this runtime, in no order (OTP: `processes/0`). Processes that

@@ -137,6 +137,21 @@ impl Relations {
         self.more.as_deref_mut()
     }
 
+    /// Bytes of the tables, about.
+    pub(crate) fn memory(&self) -> usize {
+        fn table<K, V>(map: &FxHashMap<K, V>) -> usize {
+            // A byte for each place beside the entry, and an eighth stays free.
+            map.capacity() * (size_of::<(K, V)>() + 1) * 8 / 7
+        }
+        let Some(more) = &self.more else { return 0 };
+        size_of::<More>()
+            + table(&more.links)
+            + table(&more.watchers)
+            + table(&more.monitors)
+            + table(&more.foreign.wakers)
+            + more.failed.capacity() * size_of::<Box<dyn Fail>>()
+    }
+
     fn link_entry(&mut self, peer: Pid) -> Option<&mut LinkIds> {
         if self.link_peer == peer.pack() {
             return Some(&mut self.link_ids);

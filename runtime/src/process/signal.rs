@@ -34,6 +34,8 @@ pub(crate) enum Control {
         asker: Option<Pid>,
         reply: ReplyTo<ProcessInfo>,
     },
+    /// Somebody wants to know whether I am.
+    Ping { reply: ReplyTo<()> },
 }
 
 /// What an exit signal does.

@@ -255,7 +255,14 @@ fn obey(header: &Header, pid: Pid, control: Control, queue: &SaveQueue, runnable
                 true => Status::Runnable,
                 false => Status::Waiting,
             };
-            reply.send(info::gather(header, pid, queue, status));
+            let slot = table::slot(pid.index());
+            // SAFETY: the caller holds the token (T2), and is outside of the poll (C2).
+            let body = slot.and_then(|it| unsafe { it.process().map(|it| it.size()) });
+            let memory = body.unwrap_or_default() + size_of::<Slot>();
+            reply.send(info::gather(header, pid, queue, status, memory));
+        }
+        Control::Ping { reply } => {
+            reply.send(());
         }
     }
 }
@@ -286,6 +293,10 @@ pub(super) fn answer_for_dead(envelope: Envelope, dead: Pid) {
             Down::new(reference, dead, ExitReason::NoProc),
         ),
         Ok(Control::Info { reply, .. }) => {
+            reply.fail(ExitReason::NoProc);
+            Ok(())
+        }
+        Ok(Control::Ping { reply }) => {
             reply.fail(ExitReason::NoProc);
             Ok(())
         }
