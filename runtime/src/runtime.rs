@@ -23,7 +23,7 @@ use crate::process::reply::{Reply, ReplyError, reply_channel};
 use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
 use crate::process::{links, table};
 use crate::reason::{ExitReason, IntoExitReason};
-use crate::scheduler::{self, Shared};
+use crate::scheduler::{self, Settings, Shared};
 use crate::system_info::SystemInfo;
 use crate::timer::{self, TimerRef};
 
@@ -42,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Builder {
     workers: Option<NonZeroUsize>,
     blocking_threads: Option<NonZeroUsize>,
+    max_processes: Option<NonZeroUsize>,
 }
 
 impl Builder {
@@ -80,6 +81,37 @@ impl Builder {
         self
     }
 
+    /// How many processes there may be at a time (OTP: `+P`); 134 million unless said
+    /// otherwise, which is what the table of the whole program has room for. Spawning
+    /// beyond it is [`SpawnError::SystemLimit`](crate::SpawnError::SystemLimit).
+    ///
+    /// There are never more. Workers that spawn at the same time may be refused a little
+    /// early, as each has a small part of the room set aside.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: nothing would ever run.
+    ///
+    /// ```
+    /// use regrow_runtime::{Runtime, SpawnError, SpawnOptions};
+    ///
+    /// let runtime = Runtime::builder().max_processes(2).build()?;
+    /// let spawn = move || SpawnOptions::new().spawn(std::future::pending::<()>());
+    /// runtime.block_on(async move {
+    ///     spawn().unwrap();
+    ///     assert_eq!(spawn().unwrap_err(), SpawnError::SystemLimit);
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn max_processes(mut self, max: usize) -> Self {
+        let Some(max) = NonZeroUsize::new(max) else {
+            panic!("a runtime needs room for at least one process");
+        };
+        self.max_processes = Some(max);
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -91,8 +123,14 @@ impl Builder {
             Some(workers) => workers.get(),
             None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         };
-        let blocking_threads = self.blocking_threads.map_or(MAX_THREADS, NonZeroUsize::get);
-        let shared = Shared::new(workers, blocking_threads)?;
+        let max_processes = self
+            .max_processes
+            .map_or(table::CAPACITY, |max| table::CAPACITY.min(max.get() as u64));
+        let shared = Shared::new(Settings {
+            workers,
+            blocking_threads: self.blocking_threads.map_or(MAX_THREADS, NonZeroUsize::get),
+            max_processes,
+        })?;
         shared.start()?;
         Ok(Runtime {
             handle: Handle { shared },
@@ -294,11 +332,16 @@ impl Handle {
         scheduler::current().map(|shared| Handle { shared })
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// Spawns a process.
     ///
     /// # Panics
     ///
-    /// If the runtime was dropped or the process table is full;
+    /// If the runtime was dropped or there may be no more processes;
     /// [`Handle::spawn_with`] returns these as errors.
     ///
     /// ```

@@ -18,6 +18,8 @@ use crate::scheduler::{self, Shared};
 pub struct SystemInfo {
     /// Processes alive.
     pub processes: u64,
+    /// How many there may be.
+    pub max_processes: u64,
     /// Processes born so far.
     pub spawned: u64,
     /// Registered names.
@@ -68,7 +70,8 @@ pub struct WorkerInfo {
 impl Shared {
     pub(crate) fn info(&self) -> SystemInfo {
         SystemInfo {
-            processes: self.live(),
+            processes: self.alive(),
+            max_processes: self.max_processes,
             spawned: self.spawned(),
             names: self.names.len(),
             timers: self.timers_armed(),

@@ -76,6 +76,7 @@ pub(super) fn exit(ending: Ending<'_>) {
         worker.shared.release_name(pid);
     }
     let usable = slot.inbox.retire();
+    worker.counters().deaths.add(1);
     if owner::is_named(&slot.inbox) {
         // Somebody has given it a name at the last moment.
         worker.shared.release_name(pid);
@@ -127,7 +128,7 @@ pub(super) fn exit(ending: Ending<'_>) {
         local.release_index(pid.index());
     }
     discard("the drop of an exit reason", reason);
-    worker.counters().deaths.add(1);
+    worker.counters().finished.add(1);
 }
 
 /// Past the point of death, and before anybody whom it concerns is told.

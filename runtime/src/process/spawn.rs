@@ -32,8 +32,13 @@ pub enum SpawnError {
     /// The name that it should have is empty.
     #[error("the name is empty; a name must have at least one character")]
     EmptyName,
-    /// The process table is full (OTP: `system_limit`).
-    #[error("the process table is full; end some processes first")]
+    /// The runtime has as many processes as
+    /// [`Builder::max_processes`](crate::Builder::max_processes) allows, or the table of
+    /// the whole program is full, or there is no memory for more of it (OTP:
+    /// `system_limit`).
+    #[error(
+        "there is no room for another process: end some, or allow more with `Builder::max_processes`"
+    )]
     SystemLimit,
     /// The runtime was dropped.
     #[error("the runtime has stopped")]
@@ -163,7 +168,7 @@ impl SpawnOptions {
     ///
     /// # Errors
     ///
-    /// If the name is taken or empty, or the process table is full; then `body`
+    /// If the name is taken or empty, or there may be no more processes; then `body`
     /// is dropped, never run.
     ///
     /// # Panics
@@ -203,9 +208,7 @@ impl SpawnOptions {
         F: Future + Send + 'static,
         F::Output: IntoExitReason,
     {
-        if !shared.admit(local) {
-            return Err(SpawnError::Stopped);
-        }
+        shared.admit(local)?;
         let reserved = local.free_index();
         let slot = reserved.and_then(|index| Some((index, table::slot(index)?)));
         let Some((index, slot)) = slot else {
@@ -323,7 +326,7 @@ where
 ///
 /// # Panics
 ///
-/// Outside a process, and when the process table is full;
+/// Outside a process, and when there may be no more processes;
 /// [`SpawnOptions::spawn`] returns that as an error.
 ///
 /// ```

@@ -27,6 +27,8 @@ use crate::pid::Pid;
 const SEGMENT: u32 = 1 << 13;
 /// Enough for 134 million processes, at eight bytes for each segment not used.
 const SEGMENTS: usize = 1 << 14;
+/// Processes that there is room for.
+pub(crate) const CAPACITY: u64 = SEGMENTS as u64 * SEGMENT as u64 - LOT as u64;
 /// Free indices move between threads in lots of this size.
 const LOT: usize = 64;
 
@@ -65,7 +67,7 @@ impl Slot {
     }
 }
 
-struct Table {
+struct Table<const SEGMENTS: usize> {
     segments: [AtomicPtr<Slot>; SEGMENTS],
     /// The indices below this have been handed out at least once.
     fresh: AtomicU32,
@@ -73,15 +75,72 @@ struct Table {
     free: Mutex<Vec<Vec<u32>>>,
 }
 
-static TABLE: Table = Table {
-    segments: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS],
-    fresh: AtomicU32::new(LOT as u32),
-    free: Mutex::new(Vec::new()),
-};
+static TABLE: Table<SEGMENTS> = Table::new();
 
 /// Where an index lives: its segment, and the place in it.
 fn place(index: u32) -> (usize, usize) {
     ((index / SEGMENT) as usize, (index % SEGMENT) as usize)
+}
+
+/// A segment's slots, unless there is no memory for so many.
+fn new_segment(len: usize) -> Option<Box<[Slot]>> {
+    let mut slots = Vec::new();
+    slots.try_reserve_exact(len).ok()?;
+    slots.extend((0..len).map(|_| Slot::new()));
+    Some(slots.into_boxed_slice())
+}
+
+impl<const SEGMENTS: usize> Table<SEGMENTS> {
+    const fn new() -> Self {
+        Table {
+            segments: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS],
+            fresh: AtomicU32::new(LOT as u32),
+            free: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn reserve(&self, indices: &mut Vec<u32>) {
+        if let Some(lot) = self.free.lock().pop() {
+            indices.extend(lot);
+            return;
+        }
+        let fresh = |first: u32| {
+            let next = first.checked_add(LOT as u32)?;
+            // Made before its indices are handed out: if that fails, none is lost.
+            self.publish(place(first).0).then_some(next)
+        };
+        let order = Ordering::Relaxed;
+        if let Ok(first) = self.fresh.fetch_update(order, order, fresh) {
+            // Reversed, so that indices are taken from the end in their order.
+            indices.extend((first..first + LOT as u32).rev());
+        }
+    }
+
+    fn give_back(&self, indices: &mut Vec<u32>, all: bool) {
+        while indices.len() > 2 * LOT || (all && !indices.is_empty()) {
+            let lot = indices.split_off(indices.len().saturating_sub(LOT));
+            self.free.lock().push(lot);
+        }
+    }
+
+    /// Makes sure that a segment exists. False if there is no room or memory for it.
+    fn publish(&self, segment: usize) -> bool {
+        let Some(cell) = self.segments.get(segment) else {
+            return false;
+        };
+        if !cell.load(Ordering::Acquire).is_null() {
+            return true;
+        }
+        // The lock only keeps two threads from making the same segment.
+        let _making = self.free.lock();
+        if cell.load(Ordering::Acquire).is_null() {
+            let Some(slots) = new_segment(SEGMENT as usize) else {
+                return false;
+            };
+            cell.store(Box::leak(slots).as_mut_ptr(), Ordering::Release);
+        }
+        true
+    }
 }
 
 /// The slot of an index that was handed out at some time.
@@ -93,44 +152,14 @@ pub(crate) fn slot(index: u32) -> Option<&'static Slot> {
 }
 
 /// Reserves free indices for a thread: from those given back, else new ones.
-/// Nothing is added when the table is full.
+/// Nothing is added when the table is full, or there is no memory for more of it.
 pub(crate) fn reserve(indices: &mut Vec<u32>) {
-    if let Some(lot) = TABLE.free.lock().pop() {
-        indices.extend(lot);
-        return;
-    }
-    let first = TABLE
-        .fresh
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
-            let next = first.checked_add(LOT as u32)?;
-            (place(next).0 < SEGMENTS).then_some(next)
-        });
-    let Ok(first) = first else { return };
-    publish(place(first).0);
-    // Reversed, so that indices are taken from the end in their order.
-    indices.extend((first..first + LOT as u32).rev());
+    TABLE.reserve(indices);
 }
 
 /// Gives indices of free slots back when a thread has too many, or `all`.
 pub(crate) fn give_back(indices: &mut Vec<u32>, all: bool) {
-    while indices.len() > 2 * LOT || (all && !indices.is_empty()) {
-        let lot = indices.split_off(indices.len().saturating_sub(LOT));
-        TABLE.free.lock().push(lot);
-    }
-}
-
-/// Makes sure that a segment exists.
-fn publish(segment: usize) {
-    let cell = &TABLE.segments[segment];
-    if !cell.load(Ordering::Acquire).is_null() {
-        return;
-    }
-    // The lock only keeps two threads from making the same segment.
-    let _making = TABLE.free.lock();
-    if cell.load(Ordering::Acquire).is_null() {
-        let slots: Box<[Slot]> = (0..SEGMENT).map(|_| Slot::new()).collect();
-        cell.store(Box::leak(slots).as_mut_ptr(), Ordering::Release);
-    }
+    TABLE.give_back(indices, all);
 }
 
 /// Every live process of a runtime.
@@ -153,6 +182,8 @@ pub(crate) fn pids_of(runtime: u32) -> Vec<Pid> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -162,6 +193,38 @@ mod tests {
         assert_eq!(place(SEGMENT), (1, 0));
         assert!(slot(u32::MAX).is_none());
         assert_eq!(SEGMENT as usize % LOT, 0, "a lot lies in one segment");
+    }
+
+    #[test]
+    fn a_table_that_is_full_gives_nothing_until_something_comes_back() {
+        static SMALL: Table<2> = Table::new();
+        let mut all = Vec::new();
+        loop {
+            let before = all.len();
+            SMALL.reserve(&mut all);
+            if all.len() == before {
+                break;
+            }
+        }
+        assert_eq!(all.len(), 2 * SEGMENT as usize - LOT);
+        let distinct: HashSet<u32> = all.iter().copied().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert!(!distinct.contains(&0), "0 stands for none");
+
+        let mut back = all.split_off(all.len() - LOT);
+        SMALL.give_back(&mut back, true);
+        assert!(back.is_empty());
+        SMALL.reserve(&mut back);
+        assert_eq!(back.len(), LOT);
+        let mut none = Vec::new();
+        SMALL.reserve(&mut none);
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn a_segment_without_memory_is_no_abort() {
+        assert!(new_segment(usize::MAX / 4).is_none());
+        assert_eq!(new_segment(3).map(|slots| slots.len()), Some(3));
     }
 
     #[test]

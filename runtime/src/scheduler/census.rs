@@ -1,59 +1,12 @@
-//! How many: births, deaths, and what there is to do.
+//! What there is to do, and what each worker has done.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Shared;
 use super::cores::{Core, Counters};
-use crate::local::Local;
 use crate::system_info::WorkerInfo;
 
 impl Shared {
-    fn counters(&self) -> impl Iterator<Item = &Counters> {
-        self.cores.iter().map(|core| &core.counters)
-    }
-
-    /// How many processes live. Exact once nothing is born any more.
-    pub(crate) fn live(&self) -> u64 {
-        // Deaths first: each was counted as a birth before.
-        let deaths: u64 = self.counters().map(|counters| counters.deaths.get()).sum();
-        self.spawned().saturating_sub(deaths)
-    }
-
-    /// Processes born so far.
-    pub(crate) fn spawned(&self) -> u64 {
-        let births: u64 = self.counters().map(|counters| counters.births.get()).sum();
-        births + self.foreign_births.load(Ordering::SeqCst)
-    }
-
-    /// Counts a birth before it happens, so that whoever waits for the last
-    /// process cannot miss it. False if the runtime has stopped. Workers may
-    /// always give birth: they run only as long as somebody waits for them.
-    pub(crate) fn admit(&self, local: &Local) -> bool {
-        if let Some(worker) = self.worker_in(local) {
-            // Outside a turn nobody waits for us: a waker, or a drop, that spawns.
-            if !local.current.is_some() && self.is_stopped() {
-                return false;
-            }
-            worker.counters().births.add(1);
-            return true;
-        }
-        self.foreign_births.fetch_add(1, Ordering::SeqCst);
-        let admitted = !self.is_stopped();
-        if !admitted {
-            self.foreign_births.fetch_sub(1, Ordering::SeqCst);
-        }
-        admitted
-    }
-
-    /// Takes back a birth that did not happen.
-    pub(crate) fn withdraw(&self, local: &Local) {
-        match self.worker_in(local) {
-            Some(worker) => worker.counters().births.take_back(),
-            None => drop(self.foreign_births.fetch_sub(1, Ordering::SeqCst)),
-        }
-    }
-
     /// Timers that are armed.
     pub(crate) fn timers_armed(&self) -> usize {
         self.seats.iter().map(|seat| seat.timers.len()).sum()
@@ -79,6 +32,7 @@ impl Shared {
                 turns,
                 thefts,
                 parks,
+                ..
             } = &core.counters;
             WorkerInfo {
                 turns: turns.get(),

@@ -31,7 +31,12 @@ pub(super) struct Core {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) births: Count,
+    /// Births that need no asking (`admission.rs`).
+    pub(crate) grant: Count,
+    /// Processes past the point of death.
     pub(crate) deaths: Count,
+    /// Those whose end is over.
+    pub(crate) finished: Count,
     pub(crate) turns: Count,
     pub(crate) thefts: Count,
     pub(crate) parks: Count,
@@ -43,10 +48,11 @@ pub(crate) struct Count(AtomicU64);
 
 impl Count {
     pub(crate) fn add(&self, n: u64) {
-        self.0.store(
-            self.0.load(Ordering::Relaxed).wrapping_add(n),
-            Ordering::Release,
-        );
+        self.set(self.0.load(Ordering::Relaxed).wrapping_add(n));
+    }
+
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Release);
     }
 
     /// Takes one back that was counted too early.

@@ -4,6 +4,7 @@
 //! one of them, on its thread, which has a core and sits in a seat (`cores.rs`). What runs is a slot index: whoever takes it from
 //! a queue holds the token of that slot's inbox.
 
+mod admission;
 mod census;
 mod cores;
 mod idle;
@@ -39,6 +40,14 @@ use crate::process::owner;
 use crate::reactor::Reactor;
 use crate::timer::Timers;
 
+/// What a runtime is built with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) workers: usize,
+    pub(crate) blocking_threads: usize,
+    pub(crate) max_processes: u64,
+}
+
 /// What all workers of one runtime share.
 pub(crate) struct Shared {
     pub(crate) id: u32,
@@ -54,6 +63,9 @@ pub(crate) struct Shared {
     /// The threads for blocking work.
     pub(crate) pool: Arc<Pool>,
     pub(crate) events: Events,
+    pub(crate) max_processes: u64,
+    /// Held by whoever adds up what room there is (`admission.rs`).
+    asking: Mutex<()>,
     /// Births on threads that are no workers of ours.
     foreign_births: AtomicU64,
     /// No births from outside any more.
@@ -71,21 +83,23 @@ static RUNTIMES: RwLock<Option<FxHashMap<u32, Weak<Shared>>>> = RwLock::new(None
 
 impl Shared {
     /// A runtime without threads yet.
-    pub(crate) fn new(workers: usize, blocking_threads: usize) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn new(settings: Settings) -> std::io::Result<Arc<Self>> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let id = owner::id_from_counter(COUNTER.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::new(Shared {
             id,
-            cores: Cores::new(workers),
-            seats: (0..workers).map(|_| Seat::new()).collect(),
+            cores: Cores::new(settings.workers),
+            seats: (0..settings.workers).map(|_| Seat::new()).collect(),
             inlet: Inlet::new(),
             idle: Idle::new(),
             reactor: Arc::new(Reactor::new()?),
             started: clock::now(),
             names: Names::new(id),
             labels: Labels::default(),
-            pool: Pool::new(id, blocking_threads, pool::IDLE),
+            pool: Pool::new(id, settings.blocking_threads, pool::IDLE),
             events: Events::default(),
+            max_processes: settings.max_processes,
+            asking: Mutex::new(()),
             foreign_births: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -213,7 +227,7 @@ impl Shared {
         let start = std::time::Instant::now();
         let mut pause = Duration::from_micros(20);
         push();
-        while self.live() > 0 {
+        while self.unfinished() > 0 {
             if start.elapsed() > patience {
                 return false;
             }

@@ -217,6 +217,7 @@ impl Workplace for Worker {
 
     fn park(&self) {
         self.counters().parks.add(1);
+        self.counters().grant.set(0);
         let timeout = self.timers().next().map(clock::until);
         let bed = ReactorBed(&self.shared.reactor);
         self.core.parker.park(&bed, timeout);
@@ -231,6 +232,7 @@ impl Drop for Worker {
     /// Runs when the thread has ended for all that the scheduler knows: nobody can
     /// reach this queue by the thread any more, and another may have it.
     fn drop(&mut self) {
+        self.counters().grant.set(0);
         self.shared.cores.give_back(FreeCore {
             index: self.index,
             core: self.core.clone(),
