@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_lite::future::zip;
 use regrow_runtime::net::UdpSocket;
-use regrow_runtime::{Pid, receive, self_pid, send, spawn};
+use regrow_runtime::{Pid, Status, process_info, receive, self_pid, send, spawn, yield_now};
 
 use common::run;
 
@@ -126,11 +126,14 @@ fn each_of_many_receivers_gets_a_datagram() {
         let (me, far) = (self_pid(), Arc::new(far));
         for _ in 0..RECEIVERS {
             let far = far.clone();
-            spawn(async move {
+            let receiver = spawn(async move {
                 let mut buffer = [0; 4];
                 far.recv(&mut buffer).await.unwrap();
                 send(me, (self_pid(), u32::from_be_bytes(buffer)));
             });
+            while process_info(receiver).await.unwrap().status != Status::Waiting {
+                yield_now().await;
+            }
         }
         for number in 0..RECEIVERS {
             near.send_to(&number.to_be_bytes(), address).await.unwrap();
