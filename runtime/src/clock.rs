@@ -17,6 +17,11 @@ pub(crate) fn deadline(after: Duration) -> u64 {
     tick_after(source::now(), after)
 }
 
+/// A time in ticks, rounded up.
+pub(crate) fn ticks(time: Duration) -> u64 {
+    tick_after(0, time)
+}
+
 /// How long until a tick; zero if it is past.
 pub(crate) fn until(tick: u64) -> Duration {
     let ticks = Duration::from_millis(tick);

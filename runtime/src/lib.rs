@@ -41,7 +41,7 @@
 //! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends.
 //! - [`alias()`], [`monitor_alias`]: addresses that can be taken back.
-//! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
+//! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`], [`timeout`]: time. [`net`]: sockets.
 //! - [`blocking`](blocking()): work that would hold a worker up.
 //! - [`processes`], [`process_info`], [`system_info`](system_info()), [`subscribe`],
 //!   [`Handle::events`]: looking inside.
@@ -105,4 +105,7 @@ pub mod __receive {
     pub use crate::process::receive_macro::{Arm, Select, arm, peek, select, take};
 }
 
-pub use timer::{Sleep, TimerRef, cancel_timer, read_timer, send_after, sleep};
+pub use timer::{
+    Destination, Sleep, TimeLimit, TimedOut, TimerRef, cancel_timer, read_timer, send_after,
+    send_interval, sleep, start_timer, timeout,
+};

@@ -14,7 +14,6 @@ use crate::blocking::Blocking;
 use crate::blocking::pool::MAX_THREADS;
 use crate::events::{EventKinds, EventStream, Events};
 use crate::local;
-use crate::message::Message;
 use crate::names::{RegisterError, SendError, UnregisterError};
 use crate::panic::{catch_panic, install_hook};
 use crate::pid::Pid;
@@ -25,7 +24,7 @@ use crate::process::{links, table};
 use crate::reason::{ExitReason, IntoExitReason};
 use crate::scheduler::{self, Settings, Shared};
 use crate::system_info::SystemInfo;
-use crate::timer::{self, TimerRef};
+use crate::timer::{self, Destination, TimerRef};
 
 /// How long a drop waits for the processes and threads of a runtime.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -417,8 +416,33 @@ impl Handle {
     }
 
     /// As [`send_after`](crate::send_after()).
-    pub fn send_after<M: Send + 'static>(&self, after: Duration, to: Pid, message: M) -> TimerRef {
-        timer::send_after_on(&self.shared, after, to, Message::new(message))
+    pub fn send_after<M: Send + 'static>(
+        &self,
+        after: Duration,
+        to: impl Into<Destination>,
+        message: M,
+    ) -> TimerRef {
+        timer::send_after_on(&self.shared, after, to.into(), message)
+    }
+
+    /// As [`start_timer`](crate::start_timer()).
+    pub fn start_timer<M: Send + 'static>(
+        &self,
+        after: Duration,
+        to: impl Into<Destination>,
+        message: M,
+    ) -> TimerRef {
+        timer::start_timer_on(&self.shared, after, to.into(), message)
+    }
+
+    /// As [`send_interval`](crate::send_interval()).
+    pub fn send_interval<M: Clone + Send + Sync + 'static>(
+        &self,
+        every: Duration,
+        to: impl Into<Destination>,
+        message: M,
+    ) -> TimerRef {
+        timer::send_interval_on(&self.shared, every, to.into(), message)
     }
 
     /// Does blocking work in this runtime's pool, as [`blocking`](crate::blocking()),

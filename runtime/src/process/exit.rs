@@ -1,13 +1,20 @@
 //! The end of a process, in its order.
 //!
-//! 1. The reason is fixed. 2. The body is dropped. 3. The mailbox is dropped.
-//! 4. The name is released. 5. The generation advances: *the point of death*.
-//! 6. Links are told. 7. Calls that will never be answered are told, then monitors.
-//! 8. The inbox is closed, and what is left in it is answered. 9. The slot is free.
+//! 1. The reason is fixed.
+//! 2. The body is dropped.
+//! 3. The mailbox is dropped.
+//! 4. The name is released.
+//! 5. The generation advances: *the point of death*.
+//! 6. Timers that are aimed at it are taken out.
+//! 7. Links are told.
+//! 8. Calls that will never be answered are told, then monitors.
+//! 9. The inbox is closed, and what is left in it is answered.
+//! 10. The slot is free.
 //!
-//! So whoever sees the `Down`, or the failed call, finds the state dropped and the
-//! name free, and has the exit signal of its link, if there was one, in its inbox. Drops are user code: in 2 and 3 they run as the process, and may
-//! send, link and spawn; later ones run as no process at all.
+//! So whoever sees the `Down`, or the failed call, finds the state dropped, the name
+//! free and the timers gone, and has the exit signal of its link, if there was one, in
+//! its inbox. Drops are user code: in 2 and 3 they run as the process, and may send,
+//! link and spawn; later ones run as no process at all.
 
 use regrow_mailbox::Batch;
 
@@ -26,6 +33,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::signal::Control;
 use crate::reason::ExitReason;
 use crate::scheduler::Worker;
+use crate::timer;
 
 /// A process that is about to end, and whoever ends it.
 pub(super) struct Ending<'a> {
@@ -72,7 +80,8 @@ pub(super) fn exit(ending: Ending<'_>) {
         worker.shared.unlist(pid);
     }
     // Taken out of its runtime first, so that nobody lists it under the next generation.
-    if owner::leave(&slot.inbox) {
+    let marks = owner::leave(&slot.inbox);
+    if marks.named() {
         worker.shared.release_name(pid);
     }
     let usable = slot.inbox.retire();
@@ -83,6 +92,9 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     if worker.shared.events.want(EventKinds::EXITED) {
         tell_of_exit(worker, pid, &reason);
+    }
+    if marks.timed() {
+        timer::release(&worker.shared, pid);
     }
 
     let (link, watcher, tables) = header.with_relations(|relations| {

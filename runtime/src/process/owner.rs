@@ -1,15 +1,29 @@
 //! The word that rides in a slot beside the inbox: whose process it is, and
-//! whether it has a registered name.
+//! whether it has a registered name, or timers.
+//!
+//! | word | who changes it |
+//! |---|---|
+//! | 0 -> runtime | the birth: `Inbox::open` |
+//! | + `NAMED` | whoever registers a name, once |
+//! | + `TIMED` | whoever first aims a timer at the process |
+//! | anything -> 0 | the end, before the generation advances: [`leave`] |
+//! | 0 -> a mark alone | a mark that came too late; the next birth overwrites it |
+//!
+//! A mark can be set in the word of a later tenant as well, by somebody whose pid is
+//! stale: that one looks once in vain at its end.
 
 use std::sync::atomic::{Ordering, fence};
 
 use regrow_mailbox::Inbox;
 
 const NAMED: u32 = 1 << 31;
+const TIMED: u32 = 1 << 26;
+/// The bits below the marks.
+const RUNTIME: u32 = (1 << 26) - 1;
 
-/// The runtime that an owner word names.
+/// The runtime that an owner word names; 0 is none.
 pub(crate) fn runtime(owner: u32) -> u32 {
-    owner & !NAMED
+    owner & RUNTIME
 }
 
 /// Marks that a name leads to the process. Whoever does so must look at the
@@ -20,10 +34,41 @@ pub(crate) fn mark_named(inbox: &Inbox) {
     fence(Ordering::SeqCst);
 }
 
-/// The process is ending: it belongs to no runtime any more. Returns whether it
-/// had the mark, which is taken away.
-pub(crate) fn leave(inbox: &Inbox) -> bool {
-    inbox.owner().swap(0, Ordering::SeqCst) & NAMED != 0
+/// Marks that a timer is aimed at the process, and returns its runtime; `None` if it
+/// has left that already.
+///
+/// All is settled by the order of the changes to this one word: a mark that found a
+/// runtime came before [`leave`], which therefore sees it. So `Relaxed` would do for the
+/// mark; what comes of it is in the head of `timer/mod.rs`.
+pub(crate) fn mark_timed(inbox: &Inbox) -> Option<u32> {
+    // Acquire: a word of a later tenant brings along that the earlier one is dead.
+    let mut owner = inbox.owner().load(Ordering::Acquire);
+    if owner & TIMED == 0 {
+        owner = inbox.owner().fetch_or(TIMED, Ordering::AcqRel);
+    }
+    Some(runtime(owner)).filter(|&runtime| runtime != 0)
+}
+
+/// What a process leaves behind that must be looked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Marks(u32);
+
+impl Marks {
+    /// Whether a name may lead to it.
+    pub(crate) fn named(self) -> bool {
+        self.0 & NAMED != 0
+    }
+
+    /// Whether timers may be aimed at it.
+    pub(crate) fn timed(self) -> bool {
+        self.0 & TIMED != 0
+    }
+}
+
+/// The process is ending: it belongs to no runtime any more. Returns the marks that it
+/// had, which are taken away.
+pub(crate) fn leave(inbox: &Inbox) -> Marks {
+    Marks(inbox.owner().swap(0, Ordering::SeqCst))
 }
 
 /// Whether a name may lead to the process.
@@ -31,7 +76,7 @@ pub(crate) fn is_named(inbox: &Inbox) -> bool {
     inbox.owner().load(Ordering::SeqCst) & NAMED != 0
 }
 
-/// Runtimes are numbered; the numbers wrap before they reach the mark.
+/// Runtimes are numbered; the numbers wrap before they reach the marks.
 pub(crate) fn id_from_counter(counter: u32) -> u32 {
-    counter % (NAMED - 1) + 1
+    counter % RUNTIME + 1
 }

@@ -16,6 +16,7 @@ use crate::names::RegisterError;
 use crate::pid::{MonitorRef, Pid};
 use crate::reason::IntoExitReason;
 use crate::scheduler::{self, Shared};
+use crate::timer;
 
 /// Why a process could not be spawned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -237,9 +238,12 @@ impl SpawnOptions {
         };
         if let Err(error) = told {
             // Somebody may have seen it: to them it was born and has died.
-            owner::leave(&slot.inbox);
+            let marks = owner::leave(&slot.inbox);
             let usable = slot.inbox.retire();
             shared.release_name(pid);
+            if marks.timed() {
+                timer::release(shared, pid);
+            }
             let mut left = slot.inbox.close();
             while let Some(envelope) = left.pop() {
                 let dead = Pid::local(index, envelope.generation());

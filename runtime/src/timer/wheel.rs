@@ -16,8 +16,15 @@
 //!
 //! What is already past when it is inserted goes to a list of its own and is due at the next
 //! `advance`.
+//!
+//! Entries that are aimed at a process are also in a list of that process, newest first, so that
+//! all of them can be taken out when it dies. A map leads to the newest; so arming costs one look
+//! into the map, and whatever is not the newest goes without any. Entries without an aim pay nothing.
 
+use rustc_hash::FxHashMap;
 use slab::Slab;
+
+use crate::pid::Pid;
 
 #[cfg(test)]
 mod tests;
@@ -44,11 +51,28 @@ pub(crate) struct Key {
     generation: u32,
 }
 
+/// What a wheel can hold.
+pub(crate) trait Load: Sized {
+    /// The process that the entry is aimed at, and goes with.
+    fn aim(&self) -> Option<Pid> {
+        None
+    }
+
+    /// For an entry that stays when it is due: what to hand out in its place, and after how
+    /// many ticks, at least one, it is due again. No user code may run in it.
+    fn again(&self) -> Option<(Self, u64)> {
+        None
+    }
+}
+
 struct Entry<T> {
     deadline: u64,
     /// The neighbours in the list of the slot, which is a ring.
     next: u32,
     previous: u32,
+    /// The neighbours in the list of the process that the entry is aimed at, if any.
+    newer: u32,
+    older: u32,
     generation: u32,
     value: T,
 }
@@ -66,13 +90,22 @@ pub(crate) struct Wheel<T> {
     /// The oldest entry of each slot, level by level, and of the overdue list.
     heads: [u32; OVERDUE + 1],
     entries: Slab<Entry<T>>,
+    /// The newest entry aimed at each process, by packed pid.
+    aims: FxHashMap<u64, u32>,
     /// Room to sort the overdue entries in.
     scratch: Vec<u32>,
+    /// How many entries there is room for.
+    room: usize,
 }
 
-impl<T> Wheel<T> {
+impl<T: Load> Wheel<T> {
     /// An empty wheel whose time is `now`.
     pub(crate) fn new(now: u64) -> Self {
+        Wheel::with_room(now, NONE as usize)
+    }
+
+    /// A wheel for at most `room` entries.
+    fn with_room(now: u64, room: usize) -> Self {
         Wheel {
             elapsed: now,
             generation: 0,
@@ -80,7 +113,9 @@ impl<T> Wheel<T> {
             occupied: [0; LEVELS],
             heads: [NONE; OVERDUE + 1],
             entries: Slab::new(),
+            aims: FxHashMap::default(),
             scratch: Vec::new(),
+            room: room.min(NONE as usize),
         }
     }
 
@@ -89,27 +124,46 @@ impl<T> Wheel<T> {
         self.entries.len()
     }
 
-    /// Adds an entry that is due at `deadline`, or at the next `advance` if that is past.
+    /// Adds an entry that is due at `deadline`, or at the next `advance` if that is past, and
+    /// tells the value its key.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// With 2^32 - 1 entries waiting.
-    pub(crate) fn insert(&mut self, deadline: u64, value: T) -> Key {
+    /// Gives the value back if there is no room: 2^32 - 1 entries wait, for which no machine
+    /// that we know has the memory.
+    pub(crate) fn insert(
+        &mut self,
+        deadline: u64,
+        value: T,
+        tell: impl FnOnce(&mut T, Key),
+    ) -> Result<Key, T> {
+        if self.entries.len() >= self.room {
+            return Err(value);
+        }
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
         let vacant = self.entries.vacant_entry();
-        assert!(vacant.key() < NONE as usize, "too many timers");
         let index = vacant.key() as u32;
+        let key = Key { index, generation };
+        let older = value
+            .aim()
+            .and_then(|aim| self.aims.insert(aim.pack(), index));
         // A ring of one, until `push` links it.
-        vacant.insert(Entry {
+        let entry = vacant.insert(Entry {
             deadline,
             next: index,
             previous: index,
+            newer: NONE,
+            older: older.unwrap_or(NONE),
             generation,
             value,
         });
+        tell(&mut entry.value, key);
+        if let Some(older) = older {
+            self.entries[older as usize].newer = index;
+        }
         self.push(position(self.elapsed, deadline), index);
-        Key { index, generation }
+        Ok(key)
     }
 
     /// Takes an entry out, with its deadline. `None`: it is gone already.
@@ -118,19 +172,89 @@ impl<T> Wheel<T> {
         if entry.generation != key.generation {
             return None;
         }
+        let deadline = entry.deadline;
+        Some((deadline, self.unlink(key.index)))
+    }
+
+    /// Takes out up to `most` of the entries aimed at `aim`, the newest first. Returns whether
+    /// there are more.
+    pub(crate) fn remove_aimed(&mut self, aim: Pid, most: usize, removed: &mut Vec<T>) -> bool {
+        for _ in 0..most {
+            let Some(&newest) = self.aims.get(&aim.pack()) else {
+                return false;
+            };
+            removed.push(self.unlink(newest));
+        }
+        self.aims.contains_key(&aim.pack())
+    }
+
+    /// Takes an entry out of its slot and of the wheel.
+    fn unlink(&mut self, index: u32) -> T {
+        let entry = &self.entries[index as usize];
         let (deadline, next, previous) = (entry.deadline, entry.next, entry.previous);
         let list = position(self.elapsed, deadline);
-        if next == key.index {
+        if next == index {
             self.heads[list] = NONE;
             self.set_vacant(list);
         } else {
             self.entries[previous as usize].next = next;
             self.entries[next as usize].previous = previous;
-            if self.heads[list] == key.index {
+            if self.heads[list] == index {
                 self.heads[list] = next;
             }
         }
-        Some((deadline, self.entries.remove(key.index as usize).value))
+        self.take(index)
+    }
+
+    /// Takes an entry, which is in no slot any more, out of the wheel.
+    fn take(&mut self, index: u32) -> T {
+        let Entry {
+            newer,
+            older,
+            value,
+            ..
+        } = self.entries.remove(index as usize);
+        if let Some(aim) = value.aim() {
+            if older != NONE {
+                self.entries[older as usize].newer = newer;
+            }
+            if newer != NONE {
+                self.entries[newer as usize].older = older;
+            } else if older != NONE {
+                self.aims.insert(aim.pack(), older);
+            } else {
+                self.aims.remove(&aim.pack());
+            }
+        }
+        value
+    }
+
+    /// Hands out an entry that is due and in no slot any more. One that stays goes to the slot
+    /// of its next deadline.
+    fn hand_out(&mut self, index: u32, due: &mut Vec<T>) {
+        let entry = &mut self.entries[index as usize];
+        let again = entry
+            .value
+            .again()
+            .and_then(|(value, ticks)| Some((value, entry.deadline.checked_add(ticks)?)));
+        let Some((value, deadline)) = again else {
+            due.push(self.take(index));
+            return;
+        };
+        due.push(value);
+        entry.next = index;
+        entry.previous = index;
+        entry.deadline = deadline;
+        self.push(position(self.elapsed, deadline), index);
+    }
+
+    /// Takes everything out, in no order.
+    pub(crate) fn clear(&mut self) -> Vec<T> {
+        self.levels = 0;
+        self.occupied = [0; LEVELS];
+        self.heads = [NONE; OVERDUE + 1];
+        self.aims.clear();
+        self.entries.drain().map(|entry| entry.value).collect()
     }
 
     /// The entry and its deadline. `None`: it is gone.
@@ -143,7 +267,7 @@ impl<T> Wheel<T> {
     /// order of the deadlines, equal ones in order of insertion. A `now` before the wheel's time
     /// counts as that time.
     pub(crate) fn advance(&mut self, now: u64, due: &mut Vec<T>) {
-        if self.heads[OVERDUE] != NONE {
+        while self.heads[OVERDUE] != NONE {
             self.take_overdue(due);
         }
         while let Some((level, slot)) = self.first() {
@@ -160,7 +284,7 @@ impl<T> Wheel<T> {
                 let entry = &mut self.entries[index as usize];
                 let next = entry.next;
                 if entry.deadline == start {
-                    due.push(self.entries.remove(index as usize).value);
+                    self.hand_out(index, due);
                 } else {
                     entry.next = index;
                     entry.previous = index;
@@ -254,14 +378,12 @@ impl<T> Wheel<T> {
                 break;
             }
         }
-        let entries = &mut self.entries;
-        self.scratch
-            .sort_by_key(|&index| entries[index as usize].deadline);
-        due.extend(
-            self.scratch
-                .drain(..)
-                .map(|index| entries.remove(index as usize).value),
-        );
+        let mut overdue = std::mem::take(&mut self.scratch);
+        overdue.sort_by_key(|&index| self.entries[index as usize].deadline);
+        for index in overdue.drain(..) {
+            self.hand_out(index, due);
+        }
+        self.scratch = overdue;
     }
 }
 

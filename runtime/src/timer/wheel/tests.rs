@@ -4,9 +4,31 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Key, LEVELS, Wheel};
+use super::{Key, LEVELS, Load, Wheel};
+use crate::pid::Pid;
 
 const CASES: u32 = if cfg!(miri) { 8 } else { 512 };
+
+/// Four of five numbers are aimed at one of four processes.
+impl Load for usize {
+    fn aim(&self) -> Option<Pid> {
+        match self % 5 {
+            0 => None,
+            aim => Some(Pid::local(aim as u32, 1)),
+        }
+    }
+}
+
+impl Load for char {}
+impl Load for i32 {}
+impl Load for () {}
+
+impl<T: Load> Wheel<T> {
+    fn add(&mut self, deadline: u64, value: T) -> Key {
+        let added = self.insert(deadline, value, |_, _| {});
+        added.ok().expect("there is room")
+    }
+}
 
 /// What the wheel must do: entries by deadline, equal ones by the order of insertion.
 struct Model {
@@ -24,6 +46,8 @@ enum Step {
     At(u64),
     /// Remove one of the keys ever made, stale ones included.
     Remove(usize),
+    /// Remove what is aimed at one of the four, at most so many.
+    Kill(usize, usize),
     /// Let this many ticks go by.
     Advance(u64),
     /// Go to `next_deadline`, as an idle worker does.
@@ -43,6 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u64>().prop_map(Step::At),
         1 => Just(Step::At(u64::MAX)),
         4 => any::<usize>().prop_map(Step::Remove),
+        1 => (1..5usize, 0..40usize).prop_map(|(aim, most)| Step::Kill(aim, most)),
         3 => (0u64..200).prop_map(Step::Advance),
         1 => distance().prop_map(|far| Step::Advance(far >> 8)),
         2 => Just(Step::Sleep),
@@ -84,12 +109,12 @@ proptest! {
                 Step::Ahead(ticks) => Some(model.now.saturating_add(ticks)),
                 Step::Behind(ticks) => Some(model.now.saturating_sub(ticks)),
                 Step::At(tick) => Some(tick),
-                Step::Remove(_) | Step::Advance(_) | Step::Sleep => None,
+                Step::Remove(_) | Step::Kill(..) | Step::Advance(_) | Step::Sleep => None,
             };
             match (step, deadline) {
                 (_, Some(deadline)) => {
                     let number = keys.len();
-                    let key = wheel.insert(deadline, number);
+                    let key = wheel.add(deadline, number);
                     keys.push((key, deadline));
                     model.entries.insert((deadline, number), key);
                 }
@@ -102,6 +127,19 @@ proptest! {
                     prop_assert_eq!(wheel.get(key), expected.as_ref().map(|(at, number)| (*at, number)));
                     prop_assert_eq!(wheel.remove(key), expected);
                     prop_assert_eq!(wheel.remove(key), None);
+                }
+                (Step::Kill(aim, most), None) => {
+                    let of_aim = |&&(_, number): &&(u64, usize)| number % 5 == aim;
+                    let mut aimed: Vec<_> = model.entries.keys().filter(of_aim).copied().collect();
+                    aimed.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
+                    let more = aimed.len() > most;
+                    aimed.truncate(most);
+                    model.entries.retain(|entry, _| !aimed.contains(entry));
+                    let mut removed = Vec::new();
+                    let target = Pid::local(aim as u32, 1);
+                    prop_assert_eq!(wheel.remove_aimed(target, most, &mut removed), more);
+                    let expected: Vec<_> = aimed.into_iter().map(|(_, number)| number).collect();
+                    prop_assert_eq!(removed, expected);
                 }
                 (Step::Advance(ticks), None) => {
                     let to = model.now.saturating_add(ticks);
@@ -130,15 +168,16 @@ proptest! {
         }
         prop_assert!(model.entries.is_empty());
         prop_assert_eq!(wheel.len(), 0);
+        prop_assert!(wheel.aims.is_empty());
     }
 }
 
 #[test]
 fn a_stale_key_does_not_fit_the_next_tenant() {
     let mut wheel = Wheel::new(0);
-    let old = wheel.insert(10, 'a');
+    let old = wheel.add(10, 'a');
     assert_eq!(wheel.remove(old), Some((10, 'a')));
-    let new = wheel.insert(10, 'b');
+    let new = wheel.add(10, 'b');
     assert_eq!(old.index, new.index);
     assert_eq!(wheel.get(old), None);
     assert_eq!(wheel.remove(old), None);
@@ -148,11 +187,11 @@ fn a_stale_key_does_not_fit_the_next_tenant() {
 #[test]
 fn overdue_entries_come_out_in_order_of_deadline() {
     let mut wheel = Wheel::new(100);
-    wheel.insert(50, 'c');
-    wheel.insert(20, 'b');
-    wheel.insert(101, 'e');
-    wheel.insert(50, 'd');
-    wheel.insert(3, 'a');
+    wheel.add(50, 'c');
+    wheel.add(20, 'b');
+    wheel.add(101, 'e');
+    wheel.add(50, 'd');
+    wheel.add(3, 'a');
     assert_eq!(wheel.next_deadline(), Some(100));
     let mut due = Vec::new();
     wheel.advance(101, &mut due);
@@ -163,12 +202,12 @@ fn overdue_entries_come_out_in_order_of_deadline() {
 fn equal_deadlines_keep_their_order_across_levels() {
     let mut wheel = Wheel::new(0);
     let mut due = Vec::new();
-    wheel.insert(5000, 1);
-    wheel.insert(5000, 2);
+    wheel.add(5000, 1);
+    wheel.add(5000, 2);
     wheel.advance(4200, &mut due);
-    wheel.insert(5000, 3);
+    wheel.add(5000, 3);
     wheel.advance(4995, &mut due);
-    wheel.insert(5000, 4);
+    wheel.add(5000, 4);
     assert!(due.is_empty());
     wheel.advance(6000, &mut due);
     assert_eq!(due, [1, 2, 3, 4]);
@@ -177,7 +216,7 @@ fn equal_deadlines_keep_their_order_across_levels() {
 #[test]
 fn a_lone_far_timer_causes_no_wake_up_but_its_own() {
     let mut wheel = Wheel::new(7);
-    wheel.insert(3_600_000, ());
+    wheel.add(3_600_000, ());
     assert_eq!(wheel.next_deadline(), Some(3_600_000));
 }
 
@@ -185,10 +224,10 @@ fn a_lone_far_timer_causes_no_wake_up_but_its_own() {
 fn a_clock_that_goes_back_stands_still() {
     let mut wheel = Wheel::new(100);
     let mut due = Vec::new();
-    wheel.insert(101, 'a');
+    wheel.add(101, 'a');
     wheel.advance(50, &mut due);
     assert!(due.is_empty());
-    wheel.insert(100, 'b');
+    wheel.add(100, 'b');
     wheel.advance(50, &mut due);
     assert_eq!(due, ['b']);
     assert_eq!(wheel.next_deadline(), Some(101));
@@ -198,11 +237,118 @@ fn a_clock_that_goes_back_stands_still() {
 fn the_end_of_time_can_be_waited_for() {
     let mut wheel = Wheel::new(0);
     let mut due = Vec::new();
-    let key = wheel.insert(u64::MAX, ());
+    let key = wheel.add(u64::MAX, ());
     assert_eq!(wheel.get(key), Some((u64::MAX, &())));
     wheel.advance(u64::MAX - 1, &mut due);
     assert!(due.is_empty());
     wheel.advance(u64::MAX, &mut due);
     assert_eq!(due.len(), 1);
     assert_eq!(wheel.next_deadline(), None);
+}
+
+#[test]
+fn a_full_wheel_gives_the_entry_back_and_takes_the_next_when_there_is_room() {
+    let mut wheel = Wheel::with_room(0, 2);
+    let first = wheel.add(10, 'a');
+    wheel.add(20, 'b');
+    assert_eq!(wheel.insert(15, 'c', |_, _| {}), Err('c'));
+    assert_eq!(wheel.remove(first), Some((10, 'a')));
+    wheel.add(15, 'd');
+    let mut due = Vec::new();
+    wheel.advance(30, &mut due);
+    assert_eq!(due, ['d', 'b']);
+}
+
+#[test]
+fn a_value_is_told_its_key() {
+    let mut wheel = Wheel::new(0);
+    let mut told = None;
+    let key = wheel.insert(1, 'a', |value, key| {
+        *value = 'b';
+        told = Some(key);
+    });
+    assert_eq!(
+        (key, wheel.remove(told.unwrap())),
+        (Ok(told.unwrap()), Some((1, 'b')))
+    );
+}
+
+#[derive(Debug, PartialEq, Clone, Copy)]
+struct Every(u64);
+
+impl Load for Every {
+    fn aim(&self) -> Option<Pid> {
+        Some(Pid::local(1, 1))
+    }
+
+    fn again(&self) -> Option<(Self, u64)> {
+        Some((*self, self.0))
+    }
+}
+
+#[test]
+fn an_entry_that_stays_is_due_at_each_multiple_and_keeps_its_key() {
+    let mut wheel = Wheel::new(0);
+    let key = wheel.add(10, Every(10));
+    let mut due = Vec::new();
+    for tick in 1..=1_000 {
+        wheel.advance(tick, &mut due);
+        assert_eq!(due.len() as u64, tick / 10);
+        assert_eq!(wheel.get(key), Some((tick / 10 * 10 + 10, &Every(10))));
+    }
+    // Held up: what was missed comes at once.
+    due.clear();
+    wheel.advance(1_095, &mut due);
+    assert_eq!(due.len(), 9);
+    assert_eq!(wheel.next_deadline(), Some(1_100));
+    assert_eq!(wheel.remove(key), Some((1_100, Every(10))));
+    assert_eq!((wheel.len(), wheel.aims.len()), (0, 0));
+}
+
+#[test]
+fn an_entry_that_stays_catches_up_when_it_was_past_as_it_came() {
+    let mut wheel = Wheel::new(100);
+    let key = wheel.add(70, Every(20));
+    let mut due = Vec::new();
+    wheel.advance(100, &mut due);
+    assert_eq!(due.len(), 2);
+    assert_eq!(wheel.get(key), Some((110, &Every(20))));
+}
+
+#[test]
+fn an_entry_that_stays_leaves_at_the_end_of_time_and_with_its_process() {
+    let mut wheel = Wheel::new(0);
+    let mut due = Vec::new();
+    wheel.add(u64::MAX, Every(5));
+    wheel.add(7, Every(u64::MAX));
+    wheel.advance(100, &mut due);
+    assert_eq!(due, [Every(u64::MAX)]);
+    wheel.advance(u64::MAX, &mut due);
+    assert_eq!((due.len(), wheel.len(), wheel.aims.len()), (2, 0, 0));
+
+    let mut removed = Vec::new();
+    let mut wheel = Wheel::new(0);
+    wheel.add(1, Every(1));
+    wheel.advance(3, &mut due);
+    assert!(!wheel.remove_aimed(Pid::local(1, 1), 9, &mut removed));
+    assert_eq!(
+        (removed.len(), wheel.len(), wheel.next_deadline()),
+        (1, 0, None)
+    );
+}
+
+#[test]
+fn a_wheel_that_was_cleared_is_as_new() {
+    let mut wheel = Wheel::new(0);
+    for number in 0..500_usize {
+        wheel.add(number as u64 * number as u64, number);
+    }
+    let mut all = wheel.clear();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..500));
+    assert_eq!((wheel.len(), wheel.next_deadline()), (0, None));
+    let mut due = Vec::new();
+    wheel.add(5, 7);
+    wheel.advance(300_000, &mut due);
+    assert_eq!(due, [7]);
 }

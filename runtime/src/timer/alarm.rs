@@ -1,0 +1,121 @@
+//! Timers that wake: under every sleep and timeout.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::{Action, NotArmed, TimerRef, arm, too_many};
+use crate::clock;
+use crate::local;
+use crate::scheduler;
+
+/// Wakes whoever polls it once a time is over. Disarmed when dropped.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    after: Duration,
+    armed: Option<(TimerRef, u64)>,
+}
+
+impl Alarm {
+    pub(crate) fn new(after: Duration) -> Self {
+        Alarm { after, armed: None }
+    }
+
+    /// Ready once the time, counted from the first poll, is over.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((timer, deadline)) = self.armed else {
+            return self.arm(clock::deadline(self.after), cx.waker());
+        };
+        let waiting = timer
+            .look(|_, action| matches!(action, Action::Wake(waker) if waker.will_wake(cx.waker())));
+        match waiting {
+            Some(true) => return Poll::Pending,
+            Some(false) => drop(timer.take()),
+            None if clock::now() >= deadline => {
+                self.armed = None;
+                return Poll::Ready(());
+            }
+            // The runtime whose timer it was has ended: another one's will do.
+            None => {}
+        }
+        self.arm(deadline, cx.waker())
+    }
+
+    fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
+        let here = local::try_with(|local| {
+            let worker = local.worker.get()?;
+            Some(worker.arm(deadline, Action::Wake(waker.clone()), |_, _| {}))
+        });
+        match here.flatten() {
+            Some(Ok(timer)) => {
+                self.armed = Some((timer, deadline));
+                return Poll::Pending;
+            }
+            Some(Err(NotArmed::Full(_))) => too_many(),
+            Some(Err(NotArmed::Over(_))) | None => {}
+        }
+        self.arm_elsewhere(deadline, waker)
+    }
+
+    #[cold]
+    fn arm_elsewhere(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
+        loop {
+            let action = Action::Wake(waker.clone());
+            let armed = scheduler::any_runtime(|shared| arm(shared, deadline, action, |_, _| {}));
+            match &armed {
+                Some(Ok(timer)) => {
+                    self.armed = Some((*timer, deadline));
+                    return Poll::Pending;
+                }
+                Some(Err(NotArmed::Full(_))) => too_many(),
+                Some(Err(NotArmed::Over(_))) | None => {}
+            }
+            // In a process: its runtime is over, and it has been killed already.
+            if crate::process::try_self_pid().is_some() {
+                return Poll::Pending;
+            }
+            // Without a runtime nothing would ever wake us. If there was one, it
+            // ended just now, and the next question finds another.
+            if armed.is_none() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some((timer, _)) = self.armed.take() {
+            drop(timer.take());
+        }
+    }
+}
+
+/// The future of [`sleep`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep(Alarm);
+
+/// Waits for a time, rounded up to milliseconds and counted from the first poll.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use std::time::{Duration, Instant};
+/// let start = Instant::now();
+/// regrow_runtime::sleep(Duration::from_millis(5)).await;
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn sleep(after: Duration) -> Sleep {
+    Sleep(Alarm::new(after))
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll(cx)
+    }
+}

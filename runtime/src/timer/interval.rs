@@ -1,0 +1,111 @@
+//! Timers that send again and again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Action;
+use super::send::{Destination, TimerRef, arm_or_drop, whereis};
+use crate::clock;
+use crate::local;
+use crate::message::Message;
+use crate::panic::{contain, discard};
+use crate::pid::Pid;
+use crate::process::{seems_alive, send_message};
+use crate::scheduler::{self, Shared};
+
+/// What an interval sends, and where. The wheel keeps it; each firing has a share.
+pub(crate) struct Repeat {
+    to: Destination,
+    runtime: u32,
+    ticks: u64,
+    make: Box<dyn Fn() -> Message + Send + Sync>,
+}
+
+impl Repeat {
+    pub(super) fn aim(&self) -> Option<Pid> {
+        match self.to {
+            Destination::Pid(pid) => Some(pid),
+            Destination::Name(_) => None,
+        }
+    }
+
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
+    pub(super) fn fire(self: Arc<Self>) {
+        let receiver = match &self.to {
+            Destination::Pid(pid) => Some(*pid).filter(|&pid| seems_alive(pid)),
+            Destination::Name(name) => whereis(self.runtime, name),
+        };
+        if let Some(receiver) = receiver {
+            // A clone is the user's code.
+            contain("the clone of an interval's message", || {
+                send_message(receiver, (self.make)());
+            });
+        }
+        self.drop_unfired();
+    }
+
+    pub(super) fn drop_unfired(self: Arc<Self>) {
+        discard("the drop of an interval's message", self);
+    }
+}
+
+/// Sends a clone of `message` to a process or a name again and again, until
+/// [`cancel_timer`](crate::cancel_timer) (OTP: `timer:send_interval/3`).
+///
+/// The time between two is rounded up to milliseconds, and is at least one. The first
+/// comes after that time. Nothing adds up: the hundredth is due a hundred times `every`
+/// after the call, however late the others came. When the runtime has been held up, those
+/// that are due meanwhile come together.
+///
+/// As for [`send_after`](crate::send_after), an interval for a [`Pid`] vanishes when that
+/// process ends; one for a name goes on, and looks the name up each time.
+///
+/// # Panics
+///
+/// As [`send_after`](crate::send_after). A panic of the clone is reported, and that
+/// message left out.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use std::time::Duration;
+/// use regrow_runtime::{cancel_timer, receive, self_pid, send_interval};
+///
+/// let timer = send_interval(Duration::from_millis(2), self_pid(), "tick");
+/// for _ in 0..3 {
+///     assert_eq!(receive::<&str>().await, "tick");
+/// }
+/// assert!(cancel_timer(timer).is_some());
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn send_interval<M: Clone + Send + Sync + 'static>(
+    every: Duration,
+    to: impl Into<Destination>,
+    message: M,
+) -> TimerRef {
+    local::try_with(|local| local.spend(1));
+    scheduler::with_current("send_interval", |shared| {
+        send_interval_on(shared, every, to.into(), message)
+    })
+}
+
+pub(crate) fn send_interval_on<M: Clone + Send + Sync + 'static>(
+    shared: &Arc<Shared>,
+    every: Duration,
+    to: Destination,
+    message: M,
+) -> TimerRef {
+    let every = every.max(Duration::from_millis(1));
+    let repeat = Repeat {
+        to,
+        runtime: shared.id,
+        ticks: clock::ticks(every),
+        make: Box::new(move || Message::new(message.clone())),
+    };
+    let action = Action::Repeat(Arc::new(repeat));
+    arm_or_drop(shared, clock::deadline(every), action, |_, _| {})
+}

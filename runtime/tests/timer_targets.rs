@@ -1,0 +1,470 @@
+//! A timer goes with the process that it is aimed at, and with nobody if it is aimed
+//! at a name.
+
+mod common;
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use common::run;
+use regrow_runtime::{
+    Down, Exit, ExitReason, Handle, Pid, ReplyError, Runtime, cancel_timer, exit, monitor,
+    processes, read_timer, receive, reply_channel, self_pid, send, send_after, send_interval,
+    sleep, spawn, spawn_link, spawn_monitor, start_timer, trap_exit, yield_now,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Counts its drops.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Default, Clone)]
+struct Drops(Arc<AtomicUsize>);
+
+impl Drops {
+    fn message(&self) -> Counted {
+        Counted(self.0.clone())
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn armed() -> usize {
+    Handle::current().stats().timers
+}
+
+/// Waits for what must come, with others that run meanwhile.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < MINUTE / 3, "{what}");
+        yield_now().await;
+    }
+}
+
+#[test]
+fn a_timer_and_its_message_go_before_the_down_of_its_target_comes() {
+    run(2, async {
+        // More than what is taken out under one lock.
+        for timers in [1, 2, 1_000] {
+            let drops = Drops::default();
+            let (pid, _) = spawn_monitor(pending::<()>());
+            let armed_here: Vec<_> = (0..timers)
+                .map(|_| send_after(MINUTE, pid, drops.message()))
+                .collect();
+            assert_eq!((drops.count(), armed()), (0, timers));
+            exit(pid, ExitReason::Kill);
+            receive::<Down>().await;
+            assert_eq!((drops.count(), armed()), (timers, 0));
+            for timer in armed_here {
+                assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_timer_goes_whichever_way_its_target_ends() {
+    run(2, async {
+        trap_exit(true);
+        for way in 0..4 {
+            let drops = Drops::default();
+            let message = drops.message();
+            let child = spawn_link(async move {
+                // Its own timer, and one that nobody else knows of.
+                start_timer(MINUTE, self_pid(), message);
+                receive::<()>().await;
+                match way {
+                    0 => {}
+                    1 => exit(self_pid(), ExitReason::Kill),
+                    2 => panic!("on purpose"),
+                    _ => pending().await,
+                }
+            });
+            send_interval(MINUTE, child, "again");
+            until("it arms its own", || armed() == 2).await;
+            match way {
+                3 => exit(child, ExitReason::Shutdown),
+                _ => send(child, ()),
+            }
+            let told = receive::<Exit>().await;
+            assert_eq!(told.pid, child);
+            assert_eq!((drops.count(), armed()), (1, 0), "way {way}");
+        }
+    });
+}
+
+#[test]
+fn timers_that_others_armed_anywhere_go_as_well() {
+    let runtime = Runtime::builder().workers(3).build().unwrap();
+    let drops = Drops::default();
+    let target = runtime.spawn(pending::<()>());
+    for _ in 0..50 {
+        let drops = drops.clone();
+        runtime.spawn(async move {
+            for _ in 0..20 {
+                send_after(MINUTE, target, drops.message());
+                yield_now().await;
+            }
+        });
+    }
+    let handle = runtime.handle();
+    let thread = {
+        let (handle, drops) = (handle.clone(), drops.clone());
+        std::thread::spawn(move || {
+            for _ in 0..1_000 {
+                handle.send_after(MINUTE, target, drops.message());
+            }
+        })
+    };
+    thread.join().unwrap();
+    let counted = drops.clone();
+    let left = runtime.block_on(async move {
+        let own = send_after(MINUTE, self_pid(), ());
+        until("all are armed", || armed() == 2_001).await;
+        monitor(target);
+        exit(target, ExitReason::Kill);
+        receive::<Down>().await;
+        let left = (counted.count(), armed());
+        assert!(cancel_timer(own).is_some());
+        left
+    });
+    // Somebody else's timer stays.
+    assert_eq!(left, (2_000, 1));
+}
+
+#[test]
+fn a_timer_for_a_dead_process_never_is() {
+    run(1, async {
+        let drops = Drops::default();
+        let (dead, _) = spawn_monitor(async {});
+        receive::<Down>().await;
+        // Somebody else lives in its slot by now.
+        let heir = spawn(pending::<()>());
+        let timers = [
+            send_after(MINUTE, dead, drops.message()),
+            start_timer(MINUTE, dead, drops.message()),
+            Handle::current().send_after(Duration::ZERO, dead, drops.message()),
+            send_interval(MINUTE, dead, ()),
+        ];
+        assert_eq!((drops.count(), armed()), (3, 0));
+        for timer in timers {
+            assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
+        }
+        let (sender, reply) = reply_channel::<()>();
+        send_after(MINUTE, dead, sender);
+        assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::NoProc)));
+        exit(heir, ExitReason::Kill);
+    });
+}
+
+#[test]
+fn a_call_in_a_timers_message_fails_when_the_target_dies() {
+    run(2, async {
+        let (pid, _) = spawn_monitor(pending::<()>());
+        let (sender, reply) = reply_channel::<()>();
+        send_after(MINUTE, pid, sender);
+        exit(pid, ExitReason::Kill);
+        assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::NoProc)));
+    });
+}
+
+#[test]
+fn the_drop_of_a_timers_message_is_nobodys_and_may_do_anything() {
+    struct Evil(Handle, Pid, Drops);
+    impl Drop for Evil {
+        fn drop(&mut self) {
+            let Evil(handle, dead, drops) = self;
+            if regrow_runtime::try_self_pid().is_none() {
+                drop(drops.message());
+            }
+            send(*dead, drops.message());
+            handle.send_after(MINUTE, *dead, drops.message());
+            panic!("in a drop");
+        }
+    }
+    run(2, async {
+        let drops = Drops::default();
+        let (pid, _) = spawn_monitor(pending::<()>());
+        for _ in 0..3 {
+            let evil = Evil(Handle::current(), pid, drops.clone());
+            send_after(MINUTE, pid, evil);
+        }
+        exit(pid, ExitReason::Kill);
+        assert_eq!(receive::<Down>().await.reason, ExitReason::Killed);
+        assert_eq!((drops.count(), armed()), (9, 0));
+    });
+}
+
+#[test]
+fn a_message_that_panics_in_its_drop_does_not_hurt_who_cancels_its_timer() {
+    struct Evil;
+    impl Drop for Evil {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+    run(1, async {
+        let timer = send_after(MINUTE, self_pid(), Evil);
+        assert!(cancel_timer(timer).is_some());
+        assert_eq!(armed(), 0);
+    });
+}
+
+#[test]
+fn arming_at_a_process_that_dies_at_that_moment_leaves_nothing() {
+    const ARMERS: usize = 3;
+    run(3, async {
+        let drops = Drops::default();
+        let mut timers = 0;
+        let me = self_pid();
+        for round in 0..400 {
+            let target = spawn(pending::<()>());
+            monitor(target);
+            for _ in 0..ARMERS {
+                let drops = drops.clone();
+                spawn(async move {
+                    let mut count = 0_usize;
+                    // Until it is gone, and once more.
+                    while regrow_runtime::is_alive(target).await || count == 0 {
+                        send_after(MINUTE, target, drops.message());
+                        count += 1;
+                    }
+                    send_after(MINUTE, target, drops.message());
+                    send(me, count + 1);
+                });
+            }
+            for _ in 0..round % 7 {
+                yield_now().await;
+            }
+            exit(target, ExitReason::Kill);
+            receive::<Down>().await;
+            for _ in 0..ARMERS {
+                timers += receive::<usize>().await;
+            }
+            assert_eq!((drops.count(), armed()), (timers, 0), "round {round}");
+        }
+    });
+}
+
+#[test]
+fn arming_from_threads_at_a_process_that_dies_at_that_moment_leaves_nothing() {
+    let runtime = Runtime::builder().workers(2).build().unwrap();
+    let handle = runtime.handle();
+    for round in 0..300 {
+        let drops = Drops::default();
+        let target = runtime.spawn(async move {
+            for _ in 0..round % 11 {
+                yield_now().await;
+            }
+        });
+        let timers: usize = std::thread::scope(|scope| {
+            let arm = || {
+                for _ in 0..200 {
+                    handle.send_after(MINUTE, target, drops.message());
+                }
+                200
+            };
+            let threads = [scope.spawn(arm), scope.spawn(arm)];
+            threads.into_iter().map(|it| it.join().unwrap()).sum()
+        });
+        let patience = Instant::now() + MINUTE / 3;
+        while (drops.count(), handle.stats().timers) != (timers, 0) {
+            assert!(Instant::now() < patience, "{} of {timers}", drops.count());
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn a_cancel_against_the_death_of_the_target_drops_the_message_once() {
+    run(3, async {
+        let me = self_pid();
+        for round in 0..1_000 {
+            let drops = Drops::default();
+            let (target, _) = spawn_monitor(pending::<()>());
+            let timer = send_after(MINUTE, target, drops.message());
+            spawn(async move { send(me, cancel_timer(timer).is_some()) });
+            if round % 2 == 0 {
+                yield_now().await;
+            }
+            exit(target, ExitReason::Kill);
+            receive::<Down>().await;
+            let cancelled = receive::<bool>().await;
+            assert_eq!((drops.count(), armed()), (1, 0), "{cancelled}");
+        }
+    });
+}
+
+#[test]
+fn a_timer_for_a_process_of_another_runtime_lives_in_that_one() {
+    let stays = Runtime::builder().workers(1).build().unwrap();
+    let drops = Drops::default();
+    let (told, telling) = std::sync::mpsc::channel();
+    let target = stays.spawn(async move {
+        told.send(receive::<u8>().await).unwrap();
+        pending::<()>().await;
+    });
+    let goes = Runtime::builder().workers(1).build().unwrap();
+    let message = drops.message();
+    let timer = goes.block_on(async move {
+        send_after(ms(30), target, 7_u8);
+        let timer = send_after(MINUTE, target, message);
+        assert_eq!(armed(), 0);
+        assert!(read_timer(timer).is_some());
+        timer
+    });
+    drop(goes);
+    assert_eq!(telling.recv_timeout(MINUTE / 3), Ok(7));
+    assert_eq!(stays.handle().stats().timers, 1);
+    assert!(read_timer(timer).is_some());
+    stays.block_on(async move {
+        monitor(target);
+        exit(target, ExitReason::Kill);
+        receive::<Down>().await;
+    });
+    assert_eq!((drops.count(), stays.handle().stats().timers), (1, 0));
+}
+
+#[test]
+fn the_end_of_a_runtime_drops_the_messages_of_all_its_timers() {
+    let drops = Drops::default();
+    let runtime = Runtime::builder().workers(2).build().unwrap();
+    let handle = runtime.handle();
+    let target = runtime.spawn(pending::<()>());
+    handle.send_after(MINUTE, target, drops.message());
+    handle.send_after(MINUTE, "nobody", drops.message());
+    handle.start_timer(MINUTE, "nobody", drops.message());
+    let timer = handle.send_interval(MINUTE, "nobody", ());
+    drop(runtime);
+    assert_eq!(drops.count(), 3);
+    // And none can be armed any more.
+    handle.send_after(MINUTE, "nobody", drops.message());
+    handle.send_after(MINUTE, target, drops.message());
+    assert_eq!((drops.count(), read_timer(timer)), (5, None));
+}
+
+#[test]
+fn a_timer_for_a_name_looks_it_up_when_its_time_has_come() {
+    run(2, async {
+        let me = self_pid();
+        // Nobody has it yet.
+        let timer = send_after(ms(20), "late", 1_u8);
+        assert!(read_timer(timer).is_some());
+        regrow_runtime::register("late", me).unwrap();
+        assert_eq!(receive::<u8>().await, 1);
+        assert_eq!(read_timer(timer), None);
+        // Somebody else has it by then.
+        send_after(ms(20), String::from("late"), 2_u8);
+        regrow_runtime::unregister("late").unwrap();
+        let heir = spawn(async move { send(me, (self_pid(), receive::<u8>().await)) });
+        regrow_runtime::register("late", heir).unwrap();
+        assert_eq!(receive::<(Pid, u8)>().await, (heir, 2));
+    });
+}
+
+#[test]
+fn a_timer_for_a_name_that_nobody_has_can_be_read_and_cancelled() {
+    run(1, async {
+        let drops = Drops::default();
+        for name in ["nobody", "", &"x".repeat(100_000)] {
+            let timer = start_timer(MINUTE, name, drops.message());
+            let left = read_timer(timer).unwrap();
+            assert!(left <= MINUTE && left > MINUTE / 2);
+            assert!(cancel_timer(timer).unwrap() <= left);
+            assert_eq!(cancel_timer(timer), None);
+        }
+        assert_eq!((drops.count(), armed()), (3, 0));
+    });
+}
+
+#[test]
+fn a_message_for_a_name_that_nobody_has_by_then_is_dropped_silently() {
+    run(1, async {
+        let drops = Drops::default();
+        regrow_runtime::register("gone", self_pid()).unwrap();
+        send_after(ms(3), "gone", drops.message());
+        let (sender, reply) = reply_channel::<()>();
+        send_after(ms(3), "gone", sender);
+        regrow_runtime::unregister("gone").unwrap();
+        assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::NoProc)));
+        until("it is dropped", || drops.count() == 1).await;
+        assert!(receive::<Counted>().timeout(ms(5)).await.is_err());
+    });
+}
+
+#[test]
+fn a_timer_for_a_name_outlives_whoever_has_the_name() {
+    run(2, async {
+        let (holder, _) = spawn_monitor(pending::<()>());
+        regrow_runtime::register("name", holder).unwrap();
+        let timer = start_timer(ms(40), Arc::<str>::from("name"), "hello");
+        exit(holder, ExitReason::Kill);
+        receive::<Down>().await;
+        assert_eq!(armed(), 1);
+        regrow_runtime::register("name", self_pid()).unwrap();
+        let timed_out = receive::<regrow_runtime::TimedOut<&str>>().await;
+        assert_eq!((timed_out.timer, timed_out.message), (timer, "hello"));
+    });
+}
+
+#[test]
+fn a_timer_for_a_name_looks_in_the_runtime_that_it_was_started_in() {
+    let (one, other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let (told, telling) = std::sync::mpsc::channel();
+    for (runtime, which) in [(&one, 1), (&other, 2)] {
+        let told = told.clone();
+        let pid = runtime.spawn(async move { told.send((which, receive::<u8>().await)).unwrap() });
+        runtime.handle().register("name", pid).unwrap();
+    }
+    other.handle().send_after(ms(2), "name", 5_u8);
+    assert_eq!(telling.recv_timeout(MINUTE / 3), Ok((2, 5)));
+    let handle = other.handle();
+    one.block_on(async move { handle.send_after(ms(2), "name", 6_u8) });
+    assert!(telling.recv_timeout(ms(50)).is_err(), "nobody has it there");
+}
+
+#[test]
+fn a_million_timers_can_wait_at_once() {
+    const MILLION: usize = 1_000_000;
+    run(2, async {
+        let (target, _) = spawn_monitor(pending::<()>());
+        let mut timers = Vec::with_capacity(MILLION);
+        for number in 0..MILLION {
+            // To three processes, and over more than an hour.
+            let to = [target, self_pid(), target][number % 3];
+            timers.push(send_after(MINUTE + ms(number as u64 * 4), to, number));
+        }
+        assert_eq!(armed(), MILLION);
+        for (number, &timer) in timers.iter().enumerate().step_by(7) {
+            let after = MINUTE + ms(number as u64 * 4);
+            let left = cancel_timer(timer).unwrap();
+            assert!(left <= after && left > after - MINUTE, "{left:?}");
+        }
+        assert_eq!(armed(), MILLION - MILLION.div_ceil(7));
+        exit(target, ExitReason::Kill);
+        receive::<Down>().await;
+        let mine = |&number: &usize| number % 3 == 1 && number % 7 != 0;
+        assert_eq!(armed(), (0..MILLION).filter(mine).count());
+        for (number, &timer) in timers.iter().enumerate() {
+            assert_eq!(read_timer(timer).is_some(), mine(&number));
+        }
+        // A short one among them.
+        sleep(ms(1)).await;
+        assert_eq!(processes().len(), 1);
+    });
+}
