@@ -37,11 +37,11 @@ pub(crate) fn mark_named(inbox: &Inbox) {
 /// Marks that a timer is aimed at the process, and returns its runtime; `None` if it
 /// has left that already.
 ///
-/// All is settled by the order of the changes to this one word: a mark that found a
-/// runtime came before [`leave`], which therefore sees it. So `Relaxed` would do for the
-/// mark; what comes of it is in the head of `timer/mod.rs`.
+/// The order of the changes to this one word decides: a mark that found a runtime came
+/// before [`leave`], which therefore sees it. What follows is in the head of `timer/mod.rs`.
 pub(crate) fn mark_timed(inbox: &Inbox) -> Option<u32> {
-    // Acquire: a word of a later tenant brings along that the earlier one is dead.
+    // Acquire, both; partner: the store in `Inbox::open`. Whoever finds a word of a later
+    // tenant here must see, in the generation, that the earlier one is dead.
     let mut owner = inbox.owner().load(Ordering::Acquire);
     if owner & TIMED == 0 {
         owner = inbox.owner().fetch_or(TIMED, Ordering::AcqRel);

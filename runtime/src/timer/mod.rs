@@ -22,6 +22,8 @@
 mod alarm;
 mod interval;
 mod limit;
+#[cfg(all(test, loom))]
+mod loom;
 mod send;
 mod wheel;
 
