@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use common::run;
 use regrow_runtime::{
-    Down, ExitReason, Runtime, cancel_timer, exit, read_timer, receive, self_pid, send, send_after,
-    sleep, spawn, spawn_monitor,
+    Down, ExitReason, Runtime, TimedOut, TimerRef, cancel_timer, exit, read_timer, receive,
+    self_pid, send, send_after, sleep, spawn, spawn_monitor, start_timer, yield_now,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -28,6 +28,80 @@ fn a_message_comes_after_its_time_and_never_before() {
             assert!(start.elapsed() >= after);
             assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
         }
+    });
+}
+
+#[test]
+fn what_start_timer_delivers_says_which_timer_it_is_of() {
+    run(2, async {
+        let (early, late) = (
+            start_timer(ms(5), self_pid(), "tick"),
+            start_timer(ms(6), self_pid(), "tick"),
+        );
+        let zero = start_timer(Duration::ZERO, self_pid(), "tick");
+        assert!(early != late && late != zero);
+        for timer in [zero, early, late] {
+            let timed_out = receive::<TimedOut<&str>>().await;
+            assert_eq!((timed_out.timer, timed_out.message), (timer, "tick"));
+            assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
+        }
+        // The stale message of a timer that was restarted can be told from the new one.
+        let old = start_timer(ms(1), self_pid(), ());
+        sleep(ms(5)).await;
+        assert_eq!(cancel_timer(old), None);
+        let new = start_timer(ms(1), self_pid(), ());
+        let of_new = |it: &TimedOut<()>| it.timer == new;
+        assert_eq!(receive().matching(of_new).await.timer, new);
+        assert_eq!(receive::<TimedOut<()>>().await.timer, old);
+    });
+}
+
+#[test]
+fn a_cancelled_start_timer_delivers_nothing() {
+    run(2, async {
+        let timer = start_timer(ms(1_000), self_pid(), "never");
+        let left = cancel_timer(timer).unwrap();
+        assert!(left <= ms(1_000), "{left:?}");
+        assert_eq!(cancel_timer(timer), None);
+        let waited = receive::<TimedOut<&str>>().timeout(ms(20)).await;
+        assert!(waited.is_err());
+    });
+}
+
+#[test]
+fn after_a_cancel_that_says_none_the_message_may_wait_in_the_mailbox() {
+    run(1, async {
+        let timer = send_after(ms(1), self_pid(), "come");
+        sleep(ms(10)).await;
+        assert_eq!(cancel_timer(timer), None);
+        // So: cancel, and then flush with a zero time-out.
+        let flushed = receive::<&str>().timeout(Duration::ZERO).await;
+        assert_eq!(flushed, Ok("come"));
+    });
+}
+
+#[test]
+fn a_timer_that_is_not_known_reads_and_cancels_as_none() {
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    let pid = runtime.spawn(pending::<()>());
+    let timers = [
+        runtime.handle().send_after(MINUTE, pid, ()),
+        runtime.handle().send_after(MINUTE, "nobody", ()),
+    ];
+    drop(runtime);
+    for timer in timers {
+        assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
+    }
+    run(1, async move {
+        // Others are armed in the same place of a wheel by now.
+        let own = send_after(MINUTE, self_pid(), ());
+        for timer in timers {
+            assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
+        }
+        assert!(cancel_timer(own).is_some());
+        let next = send_after(MINUTE, self_pid(), ());
+        assert_eq!((read_timer(own), cancel_timer(own)), (None, None));
+        assert!(cancel_timer(next).is_some());
     });
 }
 
@@ -173,6 +247,106 @@ fn a_cancel_against_expiry_means_either_the_message_or_the_time_left() {
         }
         assert!(cancelled > 0 && fired > 0, "{cancelled} {fired}");
         assert!(receive::<u32>().timeout(ms(5)).await.is_err());
+    });
+}
+
+/// Thousands that expire together, while somebody cancels `every` so many of them.
+/// The cancels begin so long `before` that.
+async fn storm(every: usize, before: Duration, canceller_is_other: bool) -> (usize, usize) {
+    const COUNT: usize = 4_000;
+    let me = self_pid();
+    let (start, after) = (Instant::now(), ms(40));
+    let timers: Vec<TimerRef> = (0..COUNT).map(|i| send_after(after, me, i)).collect();
+    let to_cancel: Vec<_> = (0..COUNT).step_by(every).map(|i| (i, timers[i])).collect();
+    let cancels = async move {
+        let begin = start + after - before;
+        while Instant::now() < begin {
+            yield_now().await;
+        }
+        let mut cancelled = Vec::new();
+        for (i, timer) in to_cancel {
+            cancelled.push((i, cancel_timer(timer)));
+            if i % 64 == 0 {
+                yield_now().await;
+            }
+        }
+        cancelled
+    };
+    let cancelled = if canceller_is_other {
+        spawn(async move { send(me, cancels.await) });
+        receive::<Vec<(usize, Option<Duration>)>>().await
+    } else {
+        cancels.await
+    };
+    let mut comes = [true; COUNT];
+    let mut count = 0;
+    for (i, left) in cancelled {
+        comes[i] = left.is_none();
+        count += usize::from(left.is_some());
+    }
+    for _ in 0..COUNT - count {
+        let i = receive::<usize>().await;
+        assert!(start.elapsed() >= after);
+        assert!(std::mem::replace(&mut comes[i], false), "{i} came wrongly");
+    }
+    assert!(receive::<usize>().timeout(ms(2)).await.is_err());
+    (count, COUNT - count)
+}
+
+#[test]
+fn thousands_of_timers_of_one_instant_all_come() {
+    run(2, async {
+        let start = Instant::now();
+        let (cancelled, came) = storm(usize::MAX, ms(0), false).await;
+        assert!(cancelled <= 1 && came >= 3_999);
+        assert!(start.elapsed() < MINUTE / 6);
+    });
+}
+
+#[test]
+fn cancels_while_thousands_expire_mean_either_the_message_or_the_time_left() {
+    for canceller_is_other in [false, true] {
+        let (cancelled, came) = run(3, async move {
+            let (mut cancelled, mut came) = (0, 0);
+            // At once, and then around the instant at which they expire.
+            for before in [40, 0, 1, 1, 1, 2, 2, 3, 4, 5].map(ms) {
+                let (more_cancelled, more_came) = storm(2, before, canceller_is_other).await;
+                cancelled += more_cancelled;
+                came += more_came;
+            }
+            (cancelled, came)
+        });
+        // Half of them were never to be cancelled.
+        assert!(cancelled > 0 && came >= 20_000, "{cancelled} {came}");
+    }
+}
+
+#[test]
+fn large_and_compound_messages_arrive_intact() {
+    type Compound = (Vec<u8>, Option<Box<[String; 3]>>, [u64; 64]);
+    fn compound(seed: u64) -> Compound {
+        let bytes = (0..50_000 + seed).map(|n| (n ^ seed) as u8).collect();
+        let words = [seed, seed + 1, seed + 2].map(|n| format!("word {n}"));
+        (bytes, Some(Box::new(words)), [seed; 64])
+    }
+    run(2, async {
+        for seed in 0..200 {
+            let to = self_pid();
+            match seed % 2 {
+                0 => send_after(ms(seed % 20), to, (seed, compound(seed))),
+                _ => start_timer(ms(seed % 20), to, (seed, compound(seed))),
+            };
+        }
+        let mut seeds = Vec::new();
+        for _ in 0..100 {
+            let (seed, message) = receive::<(u64, Compound)>().await;
+            assert!(message == compound(seed));
+            let other = receive::<TimedOut<(u64, Compound)>>().await.message;
+            assert!(other.1 == compound(other.0));
+            seeds.extend([seed, other.0]);
+        }
+        seeds.sort_unstable();
+        assert!(seeds.into_iter().eq(0..200));
     });
 }
 
