@@ -31,7 +31,7 @@ impl Alarm {
             .look(|_, action| matches!(action, Action::Wake(waker) if waker.will_wake(cx.waker())));
         match waiting {
             Some(true) => return Poll::Pending,
-            Some(false) => drop(timer.take()),
+            Some(false) => drop(timer.disarm()),
             None if clock::now() >= deadline => {
                 self.armed = None;
                 return Poll::Ready(());
@@ -45,7 +45,8 @@ impl Alarm {
     fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
         let here = local::try_with(|local| {
             let worker = local.worker.get()?;
-            Some(worker.arm(deadline, Action::Wake(waker.clone()), |_, _| {}))
+            let action = Action::Wake(waker.clone());
+            Some(arm(&worker.shared, deadline, action, |_, _| {}))
         });
         match here.flatten() {
             Some(Ok(timer)) => {
@@ -87,7 +88,7 @@ impl Alarm {
 impl Drop for Alarm {
     fn drop(&mut self) {
         if let Some((timer, _)) = self.armed.take() {
-            drop(timer.take());
+            drop(timer.disarm());
         }
     }
 }

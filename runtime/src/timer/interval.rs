@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::Action;
 use super::send::{Destination, TimerRef, arm_or_drop, whereis};
 use crate::clock;
-use crate::local;
 use crate::message::Message;
 use crate::panic::{contain, discard};
 use crate::pid::Pid;
@@ -87,7 +86,6 @@ pub fn send_interval<M: Clone + Send + Sync + 'static>(
     to: impl Into<Destination>,
     message: M,
 ) -> TimerRef {
-    local::try_with(|local| local.spend(1));
     scheduler::with_current("send_interval", |shared| {
         send_interval_on(shared, every, to.into(), message)
     })

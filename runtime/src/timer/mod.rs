@@ -51,7 +51,7 @@ use crate::message::Message;
 use crate::panic::wake_caught;
 use crate::pid::Pid;
 use crate::process::{drop_dead_letter, seems_alive, send_message};
-use crate::scheduler::{Shared, Worker};
+use crate::scheduler::Shared;
 
 /// How many entries of a dead process are taken out under one lock.
 const LOT: usize = 256;
@@ -223,52 +223,27 @@ pub(crate) fn release(shared: &Shared, dead: Pid) {
     }
 }
 
-impl Worker {
-    /// Arms a timer on this worker's wheel.
-    fn arm(
-        &self,
-        deadline: u64,
-        action: Action,
-        tell: impl FnOnce(&mut Action, TimerRef),
-    ) -> Result<TimerRef, NotArmed> {
-        let timer = |key| TimerRef::new(self.shared.id, self.seat, key);
-        // The worker is awake, and looks at its wheel before it sleeps.
-        let armed = self
-            .timers()
-            .insert(deadline, action, |action, key| tell(action, timer(key)));
-        armed.map(|(key, _)| timer(key))
-    }
-}
-
-/// Arms a timer on the current worker, else on the first one of `shared`.
+/// Arms a timer: in the wheel of the current worker, else in the first one of `shared`.
+#[inline]
 fn arm(
     shared: &Shared,
     deadline: u64,
     action: Action,
     tell: impl FnOnce(&mut Action, TimerRef),
 ) -> Result<TimerRef, NotArmed> {
-    let mut work = Some((action, tell));
     let here = local::try_with(|local| {
-        let worker = local
-            .worker
-            .get()
-            .filter(|worker| worker.shared.id == shared.id)?;
-        work.take()
-            .map(|(action, tell)| worker.arm(deadline, action, tell))
+        let worker = local.worker.get()?;
+        (worker.shared.id == shared.id).then_some(worker.seat)
     });
-    if let Some(armed) = here.flatten() {
-        return armed;
-    }
-    let Some((action, tell)) = work else {
-        unreachable!("taken only to be armed");
-    };
-    let wheel = 0;
+    let here = here.flatten();
+    let wheel = here.unwrap_or(0);
     let timer = |key| TimerRef::new(shared.id, wheel, key);
     let (key, first) = shared
         .timers(wheel)
         .insert(deadline, action, |action, key| tell(action, timer(key)))?;
-    if first {
-        // The worker may sleep past the new deadline.
+    // A worker is awake, and looks at its own wheel before it sleeps. Another one may
+    // sleep past the new deadline.
+    if first && here.is_none() {
         shared.wheel_has_changed(wheel);
     }
     Ok(timer(key))

@@ -6,11 +6,10 @@ use std::time::Duration;
 use super::wheel::{Key, Load, Wheel};
 use super::{Action, NotArmed, arm, too_many};
 use crate::clock;
-use crate::local;
 use crate::message::Message;
 use crate::panic::contain;
 use crate::pid::Pid;
-use crate::process::{drop_dead_letter, owner, seems_alive, send_message, table};
+use crate::process::{drop_dead_letter, owner, send_message, table};
 use crate::scheduler::{self, Shared};
 
 /// Where a timer sends its message: a process, or whoever has a name by then.
@@ -98,20 +97,6 @@ impl TimerRef {
 
     /// Works on the wheel that the timer is in, if its runtime still exists.
     fn with_wheel<T>(self, work: impl FnOnce(&mut Wheel<Action>) -> T) -> Option<T> {
-        let mut work = Some(work);
-        // Mostly it is the wheel of this very worker.
-        let here = local::try_with(|local| {
-            let worker = local.worker.get()?;
-            if (worker.shared.id, worker.seat) != (self.runtime, self.wheel as usize) {
-                return None;
-            }
-            work.take()
-                .map(|work| work(&mut worker.timers().wheel.lock()))
-        });
-        if let Some(result) = here.flatten() {
-            return Some(result);
-        }
-        let work = work?;
         scheduler::with_runtime(self.runtime, |shared| {
             let timers = shared.timers(self.wheel as usize);
             work(&mut timers.wheel.lock())
@@ -129,10 +114,13 @@ impl TimerRef {
     /// Takes the timer out, with its deadline. What is aimed at a dead process stays: it
     /// is that one's end that takes it out, and drops it.
     pub(super) fn take(self) -> Option<(u64, Action)> {
-        self.with_wheel(|wheel| {
-            let (_, action) = wheel.get(self.key)?;
-            action.has_receiver().then(|| wheel.remove(self.key))?
-        })?
+        self.with_wheel(|wheel| wheel.remove_if(self.key, Action::has_receiver))?
+    }
+
+    /// Takes the timer out, if it still waits; for one that is aimed at nobody.
+    pub(super) fn disarm(self) -> Option<Action> {
+        let (_, action) = self.with_wheel(|wheel| wheel.remove(self.key))??;
+        Some(action)
     }
 }
 
@@ -189,7 +177,6 @@ pub fn send_after<M: Send + 'static>(
     to: impl Into<Destination>,
     message: M,
 ) -> TimerRef {
-    local::try_with(|local| local.spend(1));
     scheduler::with_current("send_after", |shared| {
         send_after_on(shared, after, to.into(), message)
     })
@@ -220,7 +207,6 @@ pub fn start_timer<M: Send + 'static>(
     to: impl Into<Destination>,
     message: M,
 ) -> TimerRef {
-    local::try_with(|local| local.spend(1));
     scheduler::with_current("start_timer", |shared| {
         start_timer_on(shared, after, to.into(), message)
     })
@@ -330,22 +316,13 @@ pub(super) fn arm_or_drop(
     action: Action,
     tell: impl FnOnce(&mut Action, TimerRef),
 ) -> TimerRef {
-    let armed = match action.aim().map(mark) {
+    let armed = match action.aim() {
         None => arm(shared, deadline, action, tell),
-        Some(Some(id)) if id == shared.id => arm(shared, deadline, action, tell),
-        Some(Some(id)) => {
-            let mut work = Some((action, tell));
-            let armed = scheduler::with_runtime(id, |shared| {
-                let (action, tell) = work.take()?;
-                Some(arm(shared, deadline, action, tell))
-            });
-            match (armed.flatten(), work) {
-                (Some(armed), _) => armed,
-                (None, Some((action, _))) => Err(NotArmed::Over(action)),
-                (None, None) => unreachable!("taken only to be armed"),
-            }
-        }
-        Some(None) => Err(NotArmed::Over(action)),
+        Some(aim) => match mark(aim) {
+            Some(id) if id == shared.id => arm(shared, deadline, action, tell),
+            Some(id) => arm_in(id, deadline, action, tell),
+            None => Err(NotArmed::Over(action)),
+        },
     };
     match armed {
         Ok(timer) => timer,
@@ -360,8 +337,28 @@ pub(super) fn arm_or_drop(
     }
 }
 
+/// Arms a timer in another runtime.
+#[cold]
+fn arm_in(
+    runtime: u32,
+    deadline: u64,
+    action: Action,
+    tell: impl FnOnce(&mut Action, TimerRef),
+) -> Result<TimerRef, NotArmed> {
+    let mut work = Some((action, tell));
+    let armed = scheduler::with_runtime(runtime, |shared| {
+        let (action, tell) = work.take()?;
+        Some(arm(shared, deadline, action, tell))
+    });
+    match (armed.flatten(), work) {
+        (Some(armed), _) => armed,
+        (None, Some((action, _))) => Err(NotArmed::Over(action)),
+        (None, None) => unreachable!("taken only to be armed"),
+    }
+}
+
 /// Marks that a timer is aimed at a process; the runtime of that, if it lives.
 fn mark(to: Pid) -> Option<u32> {
-    let slot = table::slot(to.index()).filter(|_| seems_alive(to))?;
-    owner::mark_timed(&slot.inbox)
+    let inbox = &table::slot(to.index())?.inbox;
+    (inbox.generation() == to.generation()).then(|| owner::mark_timed(inbox))?
 }

@@ -131,6 +131,7 @@ impl<T: Load> Wheel<T> {
     ///
     /// Gives the value back if there is no room: 2^32 - 1 entries wait, for which no machine
     /// that we know has the memory.
+    #[inline]
     pub(crate) fn insert(
         &mut self,
         deadline: u64,
@@ -167,13 +168,22 @@ impl<T: Load> Wheel<T> {
     }
 
     /// Takes an entry out, with its deadline. `None`: it is gone already.
+    #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<(u64, T)> {
+        self.remove_if(key, |_| true)
+    }
+
+    /// Takes an entry out, with its deadline, if `wanted` says so. `None`: it stays, or is gone
+    /// already.
+    #[inline]
+    pub(crate) fn remove_if(
+        &mut self,
+        key: Key,
+        wanted: impl FnOnce(&T) -> bool,
+    ) -> Option<(u64, T)> {
         let entry = self.entries.get(key.index as usize)?;
-        if entry.generation != key.generation {
-            return None;
-        }
-        let deadline = entry.deadline;
-        Some((deadline, self.unlink(key.index)))
+        let fits = entry.generation == key.generation && wanted(&entry.value);
+        fits.then(|| self.unlink(key.index))
     }
 
     /// Takes out up to `most` of the entries aimed at `aim`, the newest first. Returns whether
@@ -183,13 +193,14 @@ impl<T: Load> Wheel<T> {
             let Some(&newest) = self.aims.get(&aim.pack()) else {
                 return false;
             };
-            removed.push(self.unlink(newest));
+            removed.push(self.unlink(newest).1);
         }
         self.aims.contains_key(&aim.pack())
     }
 
     /// Takes an entry out of its slot and of the wheel.
-    fn unlink(&mut self, index: u32) -> T {
+    #[inline]
+    fn unlink(&mut self, index: u32) -> (u64, T) {
         let entry = &self.entries[index as usize];
         let (deadline, next, previous) = (entry.deadline, entry.next, entry.previous);
         let list = position(self.elapsed, deadline);
@@ -203,30 +214,33 @@ impl<T: Load> Wheel<T> {
                 self.heads[list] = next;
             }
         }
-        self.take(index)
+        (deadline, self.take(index))
     }
 
-    /// Takes an entry, which is in no slot any more, out of the wheel.
+    /// Takes an entry that is in no slot any more out of the wheel, and out of the list of the
+    /// process that it was aimed at.
+    #[inline]
     fn take(&mut self, index: u32) -> T {
-        let Entry {
-            newer,
-            older,
-            value,
-            ..
-        } = self.entries.remove(index as usize);
-        if let Some(aim) = value.aim() {
-            if older != NONE {
-                self.entries[older as usize].newer = newer;
-            }
-            if newer != NONE {
-                self.entries[newer as usize].older = older;
-            } else if older != NONE {
-                self.aims.insert(aim.pack(), older);
-            } else {
-                self.aims.remove(&aim.pack());
-            }
+        let entry = &self.entries[index as usize];
+        if let Some(aim) = entry.value.aim() {
+            self.forget(aim, entry.newer, entry.older);
         }
-        value
+        self.entries.remove(index as usize).value
+    }
+
+    /// Takes an entry between these two, which is gone, out of the list of `aim`.
+    #[inline(never)]
+    fn forget(&mut self, aim: Pid, newer: u32, older: u32) {
+        if older != NONE {
+            self.entries[older as usize].newer = newer;
+        }
+        if newer != NONE {
+            self.entries[newer as usize].older = older;
+        } else if older != NONE {
+            self.aims.insert(aim.pack(), older);
+        } else {
+            self.aims.remove(&aim.pack());
+        }
     }
 
     /// Hands out an entry that is due and in no slot any more. One that stays goes to the slot
@@ -339,6 +353,7 @@ impl<T: Load> Wheel<T> {
     }
 
     /// Appends an entry, linked to itself only, to a list.
+    #[inline]
     fn push(&mut self, list: usize, index: u32) {
         let head = self.heads[list];
         if head == NONE {
@@ -357,6 +372,7 @@ impl<T: Load> Wheel<T> {
     }
 
     /// Records that a list has become empty.
+    #[inline]
     fn set_vacant(&mut self, list: usize) {
         if list != OVERDUE {
             let level = list / SLOTS;
