@@ -35,7 +35,7 @@ fn an_interval_sends_again_and_again_never_early_and_without_drift() {
         // However late each came, the next is due at a multiple of the interval.
         let next = read_timer(timer).unwrap();
         assert!(next <= every);
-        assert_eq!(Handle::current().stats().timers, 1);
+        assert_eq!(Handle::current().system_info().timers, 1);
         assert!(cancel_timer(timer).unwrap() <= every);
         assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
     });
@@ -129,7 +129,7 @@ fn an_interval_and_its_message_go_before_the_down_of_its_target_comes() {
             receive::<Down>().await;
             assert_eq!(Arc::strong_count(&lives), 1);
             assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
-            assert_eq!(Handle::current().stats().timers, 0);
+            assert_eq!(Handle::current().system_info().timers, 0);
         }
     });
 }
@@ -144,7 +144,7 @@ fn an_interval_that_fires_while_its_target_dies_leaves_nothing() {
             });
             send_interval(ms(1), pid, lives.clone());
             receive::<Down>().await;
-            assert_eq!(Handle::current().stats().timers, 0);
+            assert_eq!(Handle::current().system_info().timers, 0);
         }
         // A firing that was under way may still drop its share.
         let start = Instant::now();

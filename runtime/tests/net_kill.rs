@@ -285,7 +285,7 @@ async fn until_it_waits(pid: Pid) {
 #[test]
 fn killing_who_waits_leaves_no_source_and_no_descriptor() {
     run(2, async {
-        let sources = || Handle::current().stats().sources;
+        let sources = || Handle::current().system_info().sources;
         let descriptors = open_descriptors();
         assert_eq!(sources(), 0);
         for (name, wait) in waits() {

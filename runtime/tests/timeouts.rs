@@ -24,7 +24,7 @@ fn ms(milliseconds: u64) -> Duration {
 }
 
 fn armed() -> usize {
-    Handle::current().stats().timers
+    Handle::current().system_info().timers
 }
 
 /// Keeps the workers busy until it is dropped.

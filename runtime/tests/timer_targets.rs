@@ -44,7 +44,7 @@ impl Drops {
 }
 
 fn armed() -> usize {
-    Handle::current().stats().timers
+    Handle::current().system_info().timers
 }
 
 /// Waits for what must come, with others that run meanwhile.
@@ -283,7 +283,7 @@ fn arming_from_threads_at_a_process_that_dies_at_that_moment_leaves_nothing() {
             threads.into_iter().map(|it| it.join().unwrap()).sum()
         });
         let patience = Instant::now() + MINUTE / 3;
-        while (drops.count(), handle.stats().timers) != (timers, 0) {
+        while (drops.count(), handle.system_info().timers) != (timers, 0) {
             assert!(Instant::now() < patience, "{} of {timers}", drops.count());
             std::thread::yield_now();
         }
@@ -330,14 +330,14 @@ fn a_timer_for_a_process_of_another_runtime_lives_in_that_one() {
     });
     drop(goes);
     assert_eq!(telling.recv_timeout(MINUTE / 3), Ok(7));
-    assert_eq!(stays.handle().stats().timers, 1);
+    assert_eq!(stays.handle().system_info().timers, 1);
     assert!(read_timer(timer).is_some());
     stays.block_on(async move {
         monitor(target);
         exit(target, ExitReason::Kill);
         receive::<Down>().await;
     });
-    assert_eq!((drops.count(), stays.handle().stats().timers), (1, 0));
+    assert_eq!((drops.count(), stays.handle().system_info().timers), (1, 0));
 }
 
 #[test]
