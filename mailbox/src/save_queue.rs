@@ -82,6 +82,13 @@ impl SaveQueue {
         self.len += 1;
     }
 
+    /// A cursor that has passed everything that is here now.
+    pub fn end(&self) -> Cursor {
+        Cursor {
+            next: self.next_stamp,
+        }
+    }
+
     /// Takes the oldest message that `wanted` accepts among those that the
     /// cursor has not passed. If there is none, the cursor passes them all.
     #[inline]

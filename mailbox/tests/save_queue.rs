@@ -39,6 +39,8 @@ enum Step {
     TakeFromEnd(usize),
     /// A waiting receive is given up, and another starts.
     Restart(usize),
+    /// The same, and the other waits for what is yet to come.
+    RestartAtEnd(usize),
     Pop,
 }
 
@@ -51,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..RECEIVES, 0..5_u32).prop_map(|(receive, rest)| Step::Look { receive, rest }),
         2 => (0..3_usize).prop_map(Step::TakeFromEnd),
         1 => (0..RECEIVES).prop_map(Step::Restart),
+        1 => (0..RECEIVES).prop_map(Step::RestartAtEnd),
         1 => Just(Step::Pop),
     ]
 }
@@ -102,6 +105,10 @@ proptest! {
                         Some(number(it)) == wanted
                     });
                     prop_assert_eq!(taken.as_ref().map(number), wanted);
+                }
+                Step::RestartAtEnd(receive) => {
+                    cursors[receive] = queue.end();
+                    looked[receive] = Looked(next);
                 }
                 Step::Restart(receive) => {
                     cursors[receive] = Cursor::default();

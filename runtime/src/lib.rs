@@ -91,6 +91,7 @@ pub use process::receive::{
     Receive, ReceiveAny, ReceiveMatching, ReceiveTimeout, Timeout, receive, receive_any,
     try_receive, try_receive_matching,
 };
+pub use process::receive_end::{ReceiveDown, ReceiveExit, receive_down, receive_exit};
 pub use process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
 pub use process::spawn::{SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_monitor};
 pub use process::wait_site::waiting_at;

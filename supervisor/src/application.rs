@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use regrow_runtime::{
-    Down, ExitReason, Message, MonitorRef, Pid, Runtime, catch_panic, exit, monitor, receive,
-    receive_any, self_pid, send, set_label, trap_exit,
+    Down, ExitReason, Message, MonitorRef, Pid, Runtime, catch_panic, exit, monitor, receive_any,
+    receive_down, self_pid, send, set_label, trap_exit,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -180,8 +180,7 @@ impl Application {
             outcome = outcome.and(run_hook(prep_stop, root).await);
         }
         exit(root, ExitReason::Shutdown);
-        let down = receive::<Down>().matching(move |down| down.reference == reference);
-        let reason = down.await.reason;
+        let reason = receive_down(reference).await.reason;
         outcome?;
         if reason.is_normal_like() {
             Ok(())

@@ -19,6 +19,7 @@ pub(crate) mod links;
 pub(crate) mod monitors;
 pub(crate) mod owner;
 pub(crate) mod receive;
+pub(crate) mod receive_end;
 pub(crate) mod receive_macro;
 pub(crate) mod relations;
 pub(crate) mod reply;

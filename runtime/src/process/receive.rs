@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -9,7 +10,9 @@ use std::time::Duration;
 use regrow_mailbox::{Cursor, Envelope};
 
 use super::budget::{Refused, keep_foreign, poll_again, poll_budget};
+use super::cell::Header;
 use super::links::with_header;
+use super::wait_site::waiting_at;
 use super::waker::plain_pid;
 use crate::local;
 use crate::message::Message;
@@ -43,7 +46,9 @@ pub struct Timeout;
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[track_caller]
 pub fn receive<M: Send + 'static>() -> Receive<M> {
+    waiting_at(Location::caller());
     Receive {
         place: Place::default(),
         message: PhantomData,
@@ -65,7 +70,9 @@ pub fn receive<M: Send + 'static>() -> Receive<M> {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[track_caller]
 pub fn receive_any() -> ReceiveAny {
+    waiting_at(Location::caller());
     ReceiveAny {
         place: Place::default(),
     }
@@ -133,6 +140,22 @@ pub(super) struct Place {
     refused: Refused,
 }
 
+impl Place {
+    /// Behind everything that is in the mailbox of the process now.
+    pub(super) fn behind_all(header: &Header, packed: u64) -> Self {
+        Place {
+            cursor: header.with_queue(|queue| queue.end()),
+            process: fold(packed),
+            refused: Refused::default(),
+        }
+    }
+}
+
+/// A packed pid in half its size.
+fn fold(packed: u64) -> u32 {
+    packed as u32 ^ ((packed >> 32) as u32).rotate_left(16)
+}
+
 /// Looks for a message; if there is none, sees to it that its coming is noticed.
 pub(super) fn poll_queue(
     place: &mut Place,
@@ -144,8 +167,7 @@ pub(super) fn poll_queue(
         let Some(header) = local.current.get() else {
             panic!("`receive` must be awaited inside a regrow process");
         };
-        let pid = local.pid.get();
-        let process = pid as u32 ^ ((pid >> 32) as u32).rotate_left(16);
+        let process = fold(local.pid.get());
         if place.process != process {
             // Moved to another process: its mailbox is new to us.
             place.cursor = Cursor::default();

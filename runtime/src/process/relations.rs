@@ -176,6 +176,11 @@ impl Relations {
         self.more().links.entry(peer).or_default()
     }
 
+    /// Whether there is a link, whose Exit is then still to come.
+    pub(crate) fn is_linked(&mut self, peer: Pid) -> bool {
+        self.link_entry(peer).is_some()
+    }
+
     fn remove_link(&mut self, peer: Pid) -> Option<LinkIds> {
         if self.link_peer == peer.pack() {
             self.link_peer = 0;
@@ -270,6 +275,12 @@ impl Relations {
         if let Some(name) = name {
             more.rare().names.insert(reference, name);
         }
+    }
+
+    /// Whether the Down of a monitor is still to come.
+    pub(crate) fn has_monitor(&self, reference: MonitorRef) -> bool {
+        let more = self.more.as_ref();
+        more.is_some_and(|more| more.monitors.contains_key(&reference))
     }
 
     /// `demonitor`, or a Down arrived: the target and the name that it was monitored

@@ -1,9 +1,13 @@
 //! Stopping a child so that it never counts as a crash.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use regrow_runtime::{
-    Down, Exit, ExitReason, Pid, exit, monitor, receive, try_receive_matching, unlink,
+    ExitReason, Pid, ReceiveDown, ReceiveExit, exit, monitor, receive_down, receive_exit, sleep,
+    unlink,
 };
 
 use super::Restart;
@@ -42,37 +46,58 @@ impl std::fmt::Display for Shutdown {
 /// The wait is for a `Down`, not for the link's `Exit`: a naughty child may have unlinked
 /// itself, and its supervisor must not hang on it.
 pub(crate) async fn stop_one(pid: Pid, shutdown: Shutdown) -> ExitReason {
-    let reference = monitor(pid);
-    let down = move || receive::<Down>().matching(move |down| down.reference == reference);
-    let ended = match shutdown {
-        Shutdown::BrutalKill => {
-            exit(pid, ExitReason::Kill);
-            down().await
-        }
-        Shutdown::Infinity => {
-            exit(pid, ExitReason::Shutdown);
-            down().await
-        }
+    let mut end = End::of(pid);
+    match shutdown {
+        Shutdown::BrutalKill => exit(pid, ExitReason::Kill),
+        Shutdown::Infinity => exit(pid, ExitReason::Shutdown),
         Shutdown::Timeout(time) => {
             exit(pid, ExitReason::Shutdown);
-            match down().timeout(time).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    exit(pid, ExitReason::Kill);
-                    down().await
-                }
+            let mut time = pin!(sleep(time));
+            let in_time = poll_fn(|cx| match end.poll(cx) {
+                Poll::Ready(reason) => Poll::Ready(Some(reason)),
+                Poll::Pending => time.as_mut().poll(cx).map(|()| None),
+            });
+            match in_time.await {
+                Some(reason) => return reason,
+                None => exit(pid, ExitReason::Kill),
             }
         }
-    };
-    // A child that had died before was monitored too late; its link knows why it died.
-    unlink_and_flush(pid).unwrap_or(ended.reason)
+    }
+    poll_fn(|cx| end.poll(cx)).await
 }
 
-/// Ends the link to a child, so that its end cannot be taken for a crash any more. Returns the
-/// reason of an exit that had already arrived.
-fn unlink_and_flush(pid: Pid) -> Option<ExitReason> {
-    unlink(pid);
-    try_receive_matching::<Exit>(move |exit| exit.pid == pid).map(|exit| exit.reason)
+/// The end of one process: its `Down`, and the `Exit` if it is linked. Neither wait looks at the
+/// messages that are in the mailbox, so stopping many costs no more when the mailbox is long.
+struct End {
+    pid: Pid,
+    down: ReceiveDown,
+    exit: ReceiveExit,
+    /// Why it died, if its link knows. A child that had died before was monitored too late.
+    known: Option<ExitReason>,
+}
+
+impl End {
+    fn of(pid: Pid) -> Self {
+        End {
+            pid,
+            down: receive_down(monitor(pid)),
+            exit: receive_exit(pid),
+            known: None,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ExitReason> {
+        // Each time, so that it never has to catch up.
+        if self.known.is_none()
+            && let Poll::Ready(exit) = Pin::new(&mut self.exit).poll(cx)
+        {
+            self.known = Some(exit.reason);
+        }
+        let down = ready!(Pin::new(&mut self.down).poll(cx));
+        // An exit that is still under way counts for nothing any more.
+        unlink(self.pid);
+        Poll::Ready(self.known.take().unwrap_or(down.reason))
+    }
 }
 
 /// Whether a child that was told to stop ended as it should have; anything else is worth a
