@@ -144,6 +144,24 @@ impl SaveQueue {
         }
     }
 
+    /// Gives the messages that `wanted` accepts another kind, in their places, and
+    /// returns how many these are.
+    pub fn set_kind(&mut self, kind: u32, mut wanted: impl FnMut(&Envelope) -> bool) -> usize {
+        let mut changed = 0;
+        let mut at = self.head;
+        while let Some(node) = NonNull::new(at) {
+            // SAFETY: Q1; lent to `wanted` only.
+            let mut envelope = std::mem::ManuallyDrop::new(unsafe { Envelope::from_raw(node) });
+            if wanted(&envelope) {
+                envelope.set_kind(kind);
+                changed += 1;
+            }
+            // SAFETY: Q1.
+            at = unsafe { node.as_ref() }.next;
+        }
+        changed
+    }
+
     /// The first node to look at, and the one before it.
     #[inline]
     fn start(&self, cursor: &Cursor) -> (*mut Header, *mut Header) {

@@ -85,6 +85,7 @@ pub use process::alias::{Alias, AliasMode, MonitorAliasMode, alias, alias_with, 
 pub use process::ancestry::Ancestor;
 pub use process::budget::{YieldNow, consume_reductions, yield_now};
 pub use process::info::{ProcessInfo, Status, is_alive, process_info, processes, set_label};
+pub use process::limit::{MailboxLimit, MailboxOverflow, MailboxPolicy, mailbox_limit};
 pub use process::links::{exit, link, trap_exit, unlink};
 pub use process::monitors::{demonitor, demonitor_flush, monitor, monitor_alias, monitor_named};
 pub use process::receive::{
@@ -93,9 +94,10 @@ pub use process::receive::{
 };
 pub use process::receive_end::{ReceiveDown, ReceiveExit, receive_down, receive_exit};
 pub use process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
+pub use process::send::{SendWait, TrySendError, send, send_wait, try_send};
 pub use process::spawn::{SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_monitor};
 pub use process::wait_site::waiting_at;
-pub use process::{self_pid, send, try_self_pid};
+pub use process::{self_pid, try_self_pid};
 pub use reason::{ExitReason, IntoExitReason, PanicInfo};
 pub use runtime::{Builder, Handle, Runtime};
 pub use system_info::{SystemInfo, WorkerInfo, system_info};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::panic::Place;
 use crate::pid::Pid;
 use crate::process::cell::Current;
-use crate::process::reply::Fail;
+use crate::process::reply::{Fail, Undelivered};
 use crate::process::table;
 use crate::scheduler::Worker;
 
@@ -19,8 +19,8 @@ pub(crate) struct Local {
     pub(crate) budget: Cell<u32>,
     /// The process wants another turn, whatever its inbox says.
     pub(crate) again: Cell<bool>,
-    /// Messages that are dropped now never reached a living process.
-    pub(crate) dead_letters: Cell<bool>,
+    /// Messages that are dropped now were not delivered, and why.
+    pub(crate) undelivered: Cell<Option<Undelivered>>,
     /// Reply handles dropped unanswered in this turn, and whether by a panic.
     dropped: RefCell<Vec<(Box<dyn Fail>, bool)>>,
     /// Where the panic that is under way started.
@@ -44,7 +44,7 @@ thread_local! {
             pid: Cell::new(0),
             budget: Cell::new(0),
             again: Cell::new(false),
-            dead_letters: Cell::new(false),
+            undelivered: Cell::new(None),
             dropped: RefCell::new(Vec::new()),
             panic: Cell::new(None),
             pool: Cell::new(0),

@@ -27,6 +27,8 @@ pub(crate) enum Origin {
     Sent,
     /// A call of `exit` by the receiver.
     Itself,
+    /// The receiver's mailbox has become longer than its limit allows. It cannot be trapped.
+    Limit,
     /// A link: the sender's id of its link request, and of the receiver's as it knows it.
     Link { mine: u32, theirs: u32 },
 }

@@ -32,15 +32,17 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::message::{Down, Exit};
+use crate::message::Exit;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::alias::Alias;
 use crate::process::links::{exit, unlink};
 use crate::process::monitors::{demonitor_flush, monitor};
-use crate::process::receive::{receive, try_receive_matching};
+use crate::process::receive::try_receive_matching;
+use crate::process::receive_end::{receive_down, receive_exit};
 use crate::process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
 use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
-use crate::process::{send, try_self_pid};
+use crate::process::wait_site::waiting_at;
+use crate::process::{push_new, signal, try_self_pid};
 use crate::reason::{ExitReason, IntoExitReason};
 use crate::scheduler;
 
@@ -309,8 +311,7 @@ async fn ready<A: Send>(
             // The process has ended, and links are told before calls: its exit
             // signal is in our inbox by now, and another turn will see it. If that
             // ends us, it does so here.
-            let exit = receive::<Exit>().matching(move |exit| exit.pid == pid);
-            let _ = exit.timeout(Duration::ZERO).await;
+            let _ = receive_exit(pid).timeout(Duration::ZERO).await;
             StartError::Exit(reason)
         }
         Err(failed) => {
@@ -333,13 +334,7 @@ async fn ready<A: Send>(
 
 /// Waits for a process's end, and returns the reason.
 async fn has_ended(pid: Pid) -> ExitReason {
-    down_of(monitor(pid)).await.reason
-}
-
-async fn down_of(reference: MonitorRef) -> Down {
-    receive::<Down>()
-        .matching(move |down| down.reference == reference)
-        .await
+    receive_down(monitor(pid)).await.reason
 }
 
 /// Asks its receiver to end, with a reason: what [`stop`] sends. It is an ordinary
@@ -395,8 +390,9 @@ pub enum StopError {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub async fn stop(pid: Pid) -> Result<(), StopError> {
-    stop_with(pid, ExitReason::Normal, None).await
+#[track_caller]
+pub fn stop(pid: Pid) -> impl Future<Output = Result<(), StopError>> + Send {
+    stop_with(pid, ExitReason::Normal, None)
 }
 
 /// Asks a process to end with a reason and waits until it has, or for a time (OTP:
@@ -424,10 +420,20 @@ pub async fn stop(pid: Pid) -> Result<(), StopError> {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub async fn stop_with(
+#[track_caller]
+pub fn stop_with(
     pid: Pid,
     reason: ExitReason,
     timeout: Option<Duration>,
+) -> impl Future<Output = Result<(), StopError>> + Send {
+    stop_from(pid, reason, timeout, Location::caller())
+}
+
+async fn stop_from(
+    pid: Pid,
+    reason: ExitReason,
+    timeout: Option<Duration>,
+    place: &'static Location<'static>,
 ) -> Result<(), StopError> {
     if try_self_pid() == Some(pid) {
         return Err(StopError::CallingSelf);
@@ -436,19 +442,20 @@ pub async fn stop_with(
     let request = Terminate {
         reason: reason.clone(),
     };
-    send(pid, request);
+    // Past any limit of its mailbox: whoever has too much to do must hear of this. And
+    // if it is dead, the monitor tells.
+    let _ = push_new(pid, signal::MESSAGE, request);
+    let down = receive_down(reference);
+    waiting_at(place);
     let ended = match timeout {
-        None => down_of(reference).await,
-        Some(timeout) => {
-            let down = receive::<Down>().matching(move |down| down.reference == reference);
-            match down.timeout(timeout).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    demonitor_flush(reference);
-                    return Err(StopError::Timeout);
-                }
+        None => down.await,
+        Some(timeout) => match down.timeout(timeout).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                demonitor_flush(reference);
+                return Err(StopError::Timeout);
             }
-        }
+        },
     };
     match ended.reason {
         actual if actual == reason => Ok(()),

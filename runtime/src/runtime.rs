@@ -18,6 +18,7 @@ use crate::names::{RegisterError, SendError, UnregisterError};
 use crate::panic::{catch_panic, install_hook};
 use crate::pid::Pid;
 use crate::process::info::{self, ProcessInfo};
+use crate::process::long_queue::LongQueue;
 use crate::process::reply::{Reply, ReplyError, reply_channel};
 use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
 use crate::process::{links, table};
@@ -42,6 +43,7 @@ pub struct Builder {
     workers: Option<NonZeroUsize>,
     blocking_threads: Option<NonZeroUsize>,
     max_processes: Option<NonZeroUsize>,
+    long_queue: LongQueue,
 }
 
 impl Builder {
@@ -111,6 +113,27 @@ impl Builder {
         self
     }
 
+    /// When a long mailbox is reported, by a `tracing` event with target `regrow::mailbox`
+    /// (OTP: `long_message_queue` of `system_monitor`): once when it holds `enable` messages or
+    /// more, and again only after it has fallen to `disable` or less. Looked at once in each
+    /// turn of the process. 10,000 and 1,000 unless said otherwise; `usize::MAX` to `enable` is
+    /// never.
+    ///
+    /// # Panics
+    ///
+    /// If `disable` is not less than `enable`.
+    ///
+    /// ```
+    /// let runtime = regrow_runtime::Runtime::builder().long_queue(500, 50).build()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn long_queue(mut self, enable: usize, disable: usize) -> Self {
+        assert!(disable < enable, "`disable` must be less than `enable`");
+        self.long_queue = LongQueue { enable, disable };
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -129,6 +152,7 @@ impl Builder {
             workers,
             blocking_threads: self.blocking_threads.map_or(MAX_THREADS, NonZeroUsize::get),
             max_processes,
+            long_queue: self.long_queue,
         })?;
         shared.start()?;
         Ok(Runtime {

@@ -88,8 +88,7 @@ async fn monitor_is_pending(pid: regrow_runtime::Pid) -> bool {
     let reference = monitor(pid);
     yield_now().await;
     yield_now().await;
-    let pending = demonitor_flush(reference);
-    pending
+    demonitor_flush(reference)
 }
 
 #[test]

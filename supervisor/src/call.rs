@@ -116,6 +116,9 @@ pub enum CallError {
     /// The server dropped the reply handle and lives on.
     #[error("the server dropped the request without a reply")]
     NoReply,
+    /// The server's mailbox was full; it never saw the request, or dropped it to make room.
+    #[error("the server's mailbox is full")]
+    MailboxFull,
     /// The server ended without a reply, be it with reason normal.
     #[error("the server ended without a reply: {0}")]
     Exit(ExitReason),
@@ -127,6 +130,7 @@ impl From<ReplyError> for CallError {
             ReplyError::Timeout => CallError::Timeout,
             ReplyError::Exit(ExitReason::NoProc) => CallError::NoProc,
             ReplyError::Exit(reason) => CallError::Exit(reason),
+            ReplyError::MailboxFull => CallError::MailboxFull,
             _ => CallError::NoReply,
         }
     }

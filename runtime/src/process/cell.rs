@@ -44,9 +44,9 @@ pub(crate) struct Header {
     reductions: Cell<u64>,
     /// The last id of a link request of ours.
     last_link_id: Cell<u32>,
+    flags: Cell<u16>,
     /// How many turns the process has had (wrapping): tells one from the next.
-    pub(crate) turns: Cell<u16>,
-    flags: Cell<u8>,
+    pub(crate) turns: Cell<u8>,
 }
 
 /// Where a process comes from (C8).
@@ -59,7 +59,7 @@ union Origin {
 
 /// Yes or no about a process; packed, because every process pays for its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u16)]
 pub(crate) enum Flag {
     TrapsExits = 1 << 0,
     /// From the moment that the reason is fixed.
@@ -77,6 +77,8 @@ pub(crate) enum Flag {
     Listed = 1 << 6,
     /// It was spawned as by OTP's `proc_lib` (C8).
     ProcLib = 1 << 7,
+    /// The alarm for a long mailbox has been sounded, and is not armed again yet.
+    HasLongQueue = 1 << 8,
 }
 
 impl Header {
@@ -91,8 +93,8 @@ impl Header {
             waits_at: Cell::new(None),
             reductions: Cell::new(0),
             last_link_id: Cell::new(0),
+            flags: Cell::new(Flag::WantsTurn as u16),
             turns: Cell::new(0),
-            flags: Cell::new(Flag::WantsTurn as u8),
         }
     }
 
@@ -109,13 +111,13 @@ impl Header {
 
     #[inline]
     pub(crate) fn is(&self, flag: Flag) -> bool {
-        self.flags.get() & flag as u8 != 0
+        self.flags.get() & flag as u16 != 0
     }
 
     #[inline]
     pub(crate) fn set(&self, flag: Flag, on: bool) {
-        let others = self.flags.get() & !(flag as u8);
-        self.flags.set(others | if on { flag as u8 } else { 0 });
+        let others = self.flags.get() & !(flag as u16);
+        self.flags.set(others | if on { flag as u16 } else { 0 });
     }
 
     /// Sets a flag and returns what it was.

@@ -24,7 +24,7 @@ use super::relations::{LinkIds, Parts};
 use super::reply::ReplyError;
 use super::table::Slot;
 use super::turn::answer_for_dead;
-use super::{owner, push_new, signal};
+use super::{limit, owner, push_new, signal};
 use crate::events::{Event, EventKinds};
 use crate::local::Local;
 use crate::message::{Down, Exit, Origin};
@@ -95,6 +95,9 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     if marks.timed() {
         timer::release(&worker.shared, pid);
+    }
+    if marks.limited() {
+        limit::close(pid);
     }
 
     let (link, watcher, tables) = header.with_relations(|relations| {

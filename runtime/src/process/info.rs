@@ -7,6 +7,7 @@ use regrow_mailbox::SaveQueue;
 
 use super::ancestry::Ancestor;
 use super::cell::{Flag, Header};
+use super::limit::{self, MailboxLimit};
 use super::links::with_header;
 use super::reply::{Reply, reply_channel};
 use super::signal::{self, Control};
@@ -64,6 +65,8 @@ pub struct ProcessInfo {
     /// Messages beyond the [`MESSAGES_MAX`](ProcessInfo::MESSAGES_MAX) oldest are taken to
     /// be as large as these are on average.
     pub memory: usize,
+    /// The limit of its mailbox, if it has one.
+    pub mailbox_limit: Option<MailboxLimit>,
     /// What it was doing.
     pub status: Status,
     /// Where in the source it waits, if it does: where it made the last of this crate's futures
@@ -113,6 +116,7 @@ pub(super) fn gather(
         message_queue_len: queue.len(),
         messages,
         memory: memory + tables + nodes,
+        mailbox_limit: limit::info(pid),
         status,
         waiting_at: header.waits_at.get().filter(|_| status == Status::Waiting),
         spawned_at: header.spawned_at,

@@ -5,8 +5,9 @@
 //! - [`exit`]: the end, in its order; [`crash`]: what people are told of it.
 //! - [`relations`]: links and monitors, as pure bookkeeping; [`ancestry`]: who
 //!   started whom.
-//! - [`links`], [`monitors`], [`alias`], [`receive`], [`reply`], [`spawn`], [`info`]:
-//!   what users call.
+//! - [`limit`]: mailboxes that may be full.
+//! - [`links`], [`monitors`], [`alias`], [`send`], [`receive`], [`reply`], [`spawn`],
+//!   [`info`]: what users call.
 
 pub(crate) mod alias;
 pub(crate) mod ancestry;
@@ -15,7 +16,9 @@ pub(crate) mod cell;
 mod crash;
 mod exit;
 pub(crate) mod info;
+pub(crate) mod limit;
 pub(crate) mod links;
+pub(crate) mod long_queue;
 pub(crate) mod monitors;
 pub(crate) mod owner;
 pub(crate) mod receive;
@@ -23,6 +26,7 @@ pub(crate) mod receive_end;
 pub(crate) mod receive_macro;
 pub(crate) mod relations;
 pub(crate) mod reply;
+pub(crate) mod send;
 pub(crate) mod signal;
 pub(crate) mod spawn;
 pub(crate) mod table;
@@ -34,8 +38,10 @@ use std::sync::atomic::Ordering;
 
 use regrow_mailbox::{Envelope, Inbox, Pushed};
 
+pub(crate) use self::reply::Undelivered;
+pub(crate) use self::send::send_message;
+use self::table::Slot;
 use crate::local;
-use crate::message::Message;
 use crate::panic::discard;
 use crate::pid::Pid;
 use crate::scheduler;
@@ -47,8 +53,14 @@ pub(crate) fn push(to: Pid, mut envelope: Envelope) -> Result<(), Envelope> {
         return Err(envelope);
     };
     envelope.set_generation(to.generation());
+    push_to(slot, to.index(), envelope)
+}
+
+/// As [`push`], into a slot that was looked up before.
+#[inline]
+fn push_to(slot: &'static Slot, index: u32, envelope: Envelope) -> Result<(), Envelope> {
     if slot.inbox.push(envelope)? == Pushed::MustRun {
-        schedule(to.index(), &slot.inbox);
+        schedule(index, &slot.inbox);
     }
     Ok(())
 }
@@ -58,21 +70,23 @@ pub(crate) fn push_new<T: Send + 'static>(to: Pid, kind: u32, payload: T) -> Res
     push(to, Envelope::new(to.generation(), kind, payload))
 }
 
-/// Sends a message; a dead receiver drops it.
-pub(crate) fn send_message(to: Pid, message: Message) {
-    if let Err(dead) = push(to, message.0) {
-        drop_dead_letter(dead);
-    }
-}
-
 /// Drops a message that reached nobody: calls in it fail with no-such-process. Its
 /// drop is the user's code, and runs as no process: a link made in it would
 /// belong to nobody.
 pub(crate) fn drop_dead_letter(envelope: Envelope) {
+    drop_undelivered(Undelivered::NoProc, envelope);
+}
+
+/// As [`drop_dead_letter`], of a message for which there was no room.
+fn drop_refused(envelope: Envelope) {
+    drop_undelivered(Undelivered::Full, envelope);
+}
+
+fn drop_undelivered(why: Undelivered, envelope: Envelope) {
     local::try_with(|local| {
-        let before = local.dead_letters.replace(true);
+        let before = local.undelivered.replace(Some(why));
         discard("the drop of an undelivered message", envelope);
-        local.dead_letters.set(before);
+        local.undelivered.set(before);
     });
 }
 
@@ -95,30 +109,6 @@ fn schedule(index: u32, inbox: &Inbox) {
     // Ours to read: the token keeps the tenant, and so its owner, in place.
     let owner = inbox.owner().load(Ordering::Relaxed);
     scheduler::schedule(index, owner::runtime(owner));
-}
-
-/// Sends a message to a process (OTP: `Pid ! Message`).
-///
-/// It never fails and never waits: a message to a process that is gone is
-/// dropped, and calls that were waiting for an answer to it are told. Messages,
-/// and all other signals, from one process to another arrive in the order of
-/// sending. It can be called from any thread.
-///
-/// ```
-/// # regrow_runtime::Runtime::new()?.block_on(async {
-/// use regrow_runtime::{receive, self_pid, send, spawn};
-///
-/// let me = self_pid();
-/// spawn(async move { send(me, "hello") });
-/// assert_eq!(receive::<&str>().await, "hello");
-/// # });
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub fn send<M: Send + 'static>(to: Pid, message: M) {
-    local::try_with(|local| local.spend(1));
-    if let Err(dead) = push_new(to, signal::MESSAGE, message) {
-        drop_dead_letter(dead);
-    }
 }
 
 /// The pid of the current process (OTP: `self/0`).

@@ -1,10 +1,11 @@
 //! The word that rides in a slot beside the inbox: whose process it is, and
-//! whether it has a registered name, or timers.
+//! whether it has a registered name, a limit for its mailbox, or timers.
 //!
 //! | word | who changes it |
 //! |---|---|
-//! | 0 -> runtime | the birth: `Inbox::open` |
+//! | 0 -> runtime (+ `LIMITED`) | the birth: `Inbox::open` |
 //! | + `NAMED` | whoever registers a name, once |
+//! | + `LIMITED` | the process, when it first limits its mailbox |
 //! | + `TIMED` | whoever first aims a timer at the process |
 //! | anything -> 0 | the end, before the generation advances: [`leave`] |
 //! | 0 -> a mark alone | a mark that came too late; the next birth overwrites it |
@@ -17,6 +18,7 @@ use std::sync::atomic::{Ordering, fence};
 use regrow_mailbox::Inbox;
 
 const NAMED: u32 = 1 << 31;
+const LIMITED: u32 = 1 << 30;
 const TIMED: u32 = 1 << 26;
 /// The bits below the marks.
 const RUNTIME: u32 = (1 << 26) - 1;
@@ -32,6 +34,23 @@ pub(crate) fn mark_named(inbox: &Inbox) {
     inbox.owner().fetch_or(NAMED, Ordering::SeqCst);
     // Before the look at the generation; partner: the swap in `Inbox::retire`.
     fence(Ordering::SeqCst);
+}
+
+/// Whether an owner word says that the mailbox has a limit.
+#[inline]
+pub(crate) fn is_limited(owner: u32) -> bool {
+    owner & LIMITED != 0
+}
+
+/// The word of a newborn process.
+pub(crate) fn newborn(runtime: u32, limited: bool) -> u32 {
+    runtime | if limited { LIMITED } else { 0 }
+}
+
+/// Marks that the mailbox has a limit, which must be in the table of limits already.
+/// A sender that misses the mark sends as before.
+pub(crate) fn mark_limited(inbox: &Inbox) {
+    inbox.owner().fetch_or(LIMITED, Ordering::Release);
 }
 
 /// Marks that a timer is aimed at the process, and returns its runtime; `None` if it
@@ -57,6 +76,11 @@ impl Marks {
     /// Whether a name may lead to it.
     pub(crate) fn named(self) -> bool {
         self.0 & NAMED != 0
+    }
+
+    /// Whether its mailbox has a limit.
+    pub(crate) fn limited(self) -> bool {
+        is_limited(self.0)
     }
 
     /// Whether timers may be aimed at it.

@@ -11,9 +11,11 @@ use regrow_mailbox::{Cursor, Envelope};
 
 use super::budget::{Refused, keep_foreign, poll_again, poll_budget};
 use super::cell::Header;
+use super::limit;
 use super::links::with_header;
 use super::wait_site::waiting_at;
 use super::waker::plain_pid;
+use super::{self_pid, signal};
 use crate::local;
 use crate::message::Message;
 use crate::timer::Alarm;
@@ -121,10 +123,8 @@ pub fn try_receive<M: Send + 'static>() -> Option<M> {
 #[track_caller]
 pub fn try_receive_matching<M: Send + 'static>(mut wanted: impl FnMut(&M) -> bool) -> Option<M> {
     let envelope = with_header("try_receive", |header| {
-        header.with_queue(|queue| {
-            queue.take_first(&mut Cursor::default(), |it| {
-                it.peek().is_some_and(&mut wanted)
-            })
+        take(header, &mut Cursor::default(), |it| {
+            it.peek().is_some_and(&mut wanted)
         })
     });
     envelope?.downcast().ok()
@@ -156,6 +156,20 @@ fn fold(packed: u64) -> u32 {
     packed as u32 ^ ((packed >> 32) as u32).rotate_left(16)
 }
 
+/// Takes a message out of the mailbox of the current process.
+#[inline]
+fn take(
+    header: &Header,
+    cursor: &mut Cursor,
+    wanted: impl FnMut(&Envelope) -> bool,
+) -> Option<Envelope> {
+    let mut envelope = header.with_queue(|queue| queue.take_first(cursor, wanted))?;
+    if envelope.kind() == signal::PLACED {
+        limit::left(self_pid(), &mut envelope);
+    }
+    Some(envelope)
+}
+
 /// Looks for a message; if there is none, sees to it that its coming is noticed.
 pub(super) fn poll_queue(
     place: &mut Place,
@@ -174,7 +188,7 @@ pub(super) fn poll_queue(
             place.process = process;
         }
         let cursor = &mut place.cursor;
-        if let Some(envelope) = header.with_queue(|queue| queue.take_first(cursor, wanted)) {
+        if let Some(envelope) = take(header, cursor, wanted) {
             return Poll::Ready(envelope);
         }
         // The process's own turns need no waker: whatever comes makes one.
@@ -293,7 +307,7 @@ enum Limit {
     /// Not polled yet; the time is zero.
     Now,
     /// Zero: polled in that turn of the process, whose inbox may have got more since.
-    After(u16),
+    After(u8),
     Alarm(Alarm),
 }
 

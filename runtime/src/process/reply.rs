@@ -4,12 +4,14 @@
 //! and a sender that cannot be forgotten: dropped unanswered, it fails the call.
 
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use regrow_mailbox::{AnswerReceiver, AnswerSender, answer};
 
+use super::wait_site::waiting_at;
 use crate::local;
 use crate::panic::wake_caught;
 use crate::reason::ExitReason;
@@ -25,10 +27,23 @@ pub enum ReplyError {
     /// The reply handle was dropped unanswered.
     #[error("the reply handle was dropped unanswered")]
     Dropped,
+    /// The mailbox of the process that was to reply was full, and the request not accepted, or
+    /// dropped later to make room; see [`MailboxPolicy`](crate::MailboxPolicy).
+    #[error("the mailbox of the process that was to reply is full")]
+    MailboxFull,
     /// The process that held the reply handle ended; [`ExitReason::NoProc`] if it
     /// was gone before the request came.
     #[error("the process that was to reply ended: {0}")]
     Exit(ExitReason),
+}
+
+/// Why a message never got to its receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undelivered {
+    /// That is dead.
+    NoProc,
+    /// Its mailbox is full.
+    Full,
 }
 
 /// A call that can be told that it failed, without its type.
@@ -72,7 +87,9 @@ fn complete<R: Send>(sender: Sender<R>, result: Result<R, ReplyError>) {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[track_caller]
 pub fn reply_channel<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
+    waiting_at(Location::caller());
     let (sender, receiver) = answer();
     let reply_to = ReplyTo {
         sender: Some(sender),
@@ -149,8 +166,10 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
         let mut sender = Some(sender);
         // A thread that is ending has no process any more: fail at once.
         let now = local::try_with(|local| {
-            if local.dead_letters.get() {
-                return Some(ReplyError::Exit(ExitReason::NoProc));
+            match local.undelivered.get() {
+                Some(Undelivered::NoProc) => return Some(ReplyError::Exit(ExitReason::NoProc)),
+                Some(Undelivered::Full) => return Some(ReplyError::MailboxFull),
+                None => {}
             }
             if !local.current.is_some() {
                 return Some(ReplyError::Dropped);

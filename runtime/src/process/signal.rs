@@ -18,6 +18,8 @@ pub(crate) const CONTROL: u32 = 3;
 
 /// The payload is an [`Aliased`](super::alias::Aliased) message.
 pub(crate) const ALIAS: u32 = 4;
+/// The payload is a message of the user's that has a place in a mailbox with a limit.
+pub(crate) const PLACED: u32 = 5;
 
 /// Signals that never reach the mailbox.
 pub(crate) enum Control {
@@ -54,6 +56,7 @@ pub(crate) enum ExitEffect {
 pub(crate) fn exit_effect(origin: Origin, reason: &ExitReason, traps: bool) -> ExitEffect {
     match (origin, reason) {
         (Origin::Sent | Origin::Itself, ExitReason::Kill) => ExitEffect::End(ExitReason::Killed),
+        (Origin::Limit, reason) => ExitEffect::End(reason.clone()),
         _ if traps => ExitEffect::Deliver,
         (Origin::Itself, ExitReason::Normal) => ExitEffect::End(ExitReason::Normal),
         (_, ExitReason::Normal) => ExitEffect::Ignore,

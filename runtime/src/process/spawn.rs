@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::alias::{Alias, MonitorAliasMode};
 use super::ancestry::Ancestry;
 use super::cell::{Flag, Header, ProcessPtr};
+use super::limit::{self, MailboxPolicy};
 use super::owner;
 use super::table;
 use super::turn::answer_for_dead;
@@ -80,6 +81,8 @@ pub struct SpawnOptions {
     alias: Option<MonitorAliasMode>,
     trap_exit: bool,
     proc_lib: bool,
+    limit: Option<(usize, MailboxPolicy)>,
+    spawned_at: Option<&'static Location<'static>>,
     name: Option<Arc<str>>,
     label: Option<Arc<str>>,
 }
@@ -153,6 +156,27 @@ impl SpawnOptions {
         self
     }
 
+    /// Limits its mailbox to `max` messages, from its first moment on; see
+    /// [`mailbox_limit`](crate::mailbox_limit).
+    ///
+    /// # Panics
+    ///
+    /// If `max` is zero.
+    #[track_caller]
+    pub fn mailbox_limit(mut self, max: usize, policy: MailboxPolicy) -> Self {
+        limit::check(max);
+        self.limit = Some((max, policy));
+        self
+    }
+
+    /// Where in the source it is spawned, for people; otherwise that is where
+    /// [`spawn`](SpawnOptions::spawn) is called. For libraries that spawn on behalf of their
+    /// callers.
+    pub fn spawned_at(mut self, place: &'static Location<'static>) -> Self {
+        self.spawned_at = Some(place);
+        self
+    }
+
     /// Registers the process under a name, before it runs.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
@@ -218,6 +242,7 @@ impl SpawnOptions {
         };
         let pid = Pid::local(index, slot.inbox.generation());
         let parent = local.self_pid();
+        let place = self.spawned_at.unwrap_or(place);
         let header = if self.proc_lib {
             let mother = local.current.get().zip(parent);
             let ancestry = mother.map(|(it, pid)| Ancestry::of_children(local, it, pid));
@@ -227,7 +252,11 @@ impl SpawnOptions {
         };
         header.set(Flag::TrapsExits, self.trap_exit);
         // Opened before it is named: nobody finds a name whose inbox is closed.
-        slot.inbox.open(shared.id);
+        if let Some((max, policy)) = self.limit {
+            limit::set_at_birth(pid, max, policy);
+        }
+        slot.inbox
+            .open(owner::newborn(shared.id, self.limit.is_some()));
         let spawned = || put_spawned(shared, pid, parent, place);
         let told = match self.name {
             Some(name) => shared.register_newborn(name, pid, spawned),
@@ -244,6 +273,7 @@ impl SpawnOptions {
             if marks.timed() {
                 timer::release(shared, pid);
             }
+            limit::close(pid);
             let mut left = slot.inbox.close();
             while let Some(envelope) = left.pop() {
                 let dead = Pid::local(index, envelope.generation());

@@ -15,6 +15,8 @@ use super::cell::{Flag, Header, ProcessPtr};
 use super::crash::Cause;
 use super::exit::{self, Ending};
 use super::info::{self, Status};
+use super::limit;
+use super::long_queue;
 use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::table::{self, Slot};
 use super::{budget, drop_dead_letter, push_new, waker};
@@ -48,7 +50,7 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     header.turns.set(header.turns.get().wrapping_add(1));
     let again = header.replace(Flag::WantsTurn, false);
     let mut batch = taken.batch;
-    let signals = handle(local, header, pid, &mut batch, taken.woken, again);
+    let signals = handle(local, worker, header, pid, &mut batch, taken.woken, again);
     let fatal = match signals {
         Signals::Nothing => None,
         Signals::Poll => poll(local, header, process, pid),
@@ -92,6 +94,7 @@ enum Signals {
 /// Handles signals until one is fatal; what follows that stays in the batch.
 fn handle(
     local: &Local,
+    worker: &Worker,
     header: &Header,
     pid: Pid,
     batch: &mut Batch,
@@ -100,7 +103,11 @@ fn handle(
 ) -> Signals {
     let arrived = header.with_queue(|queue| {
         let mut arrived = false;
+        let mut placed = false;
         queue.begin_turn();
+        if header.is(Flag::HasLongQueue) {
+            long_queue::look_at_rest(header, worker, queue);
+        }
         while let Some(envelope) = batch.pop() {
             if envelope.generation() != pid.generation() {
                 // Meant for an earlier tenant of the slot.
@@ -113,6 +120,15 @@ fn handle(
                 arrived = true;
                 continue;
             }
+            if envelope.kind() == signal::PLACED {
+                queue.append(envelope);
+                (arrived, placed) = (true, true);
+                continue;
+            }
+            if std::mem::take(&mut placed) {
+                // Before anybody is told how many there are.
+                limit::evict(pid, queue);
+            }
             match accept(header, pid, envelope, queue, woken || again || arrived) {
                 Accepted::Message(envelope) => {
                     queue.append(envelope);
@@ -121,6 +137,12 @@ fn handle(
                 Accepted::Done => {}
                 Accepted::Fatal(reason) => return Err(reason),
             }
+        }
+        if placed {
+            limit::evict(pid, queue);
+        }
+        if arrived && queue.len() >= worker.shared.long_queue.enable {
+            long_queue::sound(header, worker, pid, queue);
         }
         Ok(arrived)
     });

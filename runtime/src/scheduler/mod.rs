@@ -36,6 +36,7 @@ use crate::names::Names;
 use crate::panic::contain;
 use crate::pid::Pid;
 use crate::process::cell::{Flag, Header};
+use crate::process::long_queue::LongQueue;
 use crate::process::owner;
 use crate::reactor::Reactor;
 use crate::timer::Timers;
@@ -46,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     pub(crate) blocking_threads: usize,
     pub(crate) max_processes: u64,
+    pub(crate) long_queue: LongQueue,
 }
 
 /// What all workers of one runtime share.
@@ -60,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) started: u64,
     pub(crate) names: Names,
     pub(crate) labels: Labels,
+    pub(crate) long_queue: LongQueue,
     /// The threads for blocking work.
     pub(crate) pool: Arc<Pool>,
     pub(crate) events: Events,
@@ -96,6 +99,7 @@ impl Shared {
             started: clock::now(),
             names: Names::new(id),
             labels: Labels::default(),
+            long_queue: settings.long_queue,
             pool: Pool::new(id, settings.blocking_threads, pool::IDLE),
             events: Events::default(),
             max_processes: settings.max_processes,

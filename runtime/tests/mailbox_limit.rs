@@ -1,0 +1,557 @@
+//! Mailboxes with a limit: what each policy does with what is too much.
+
+mod common;
+
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use common::run;
+use futures_lite::future::{block_on, poll_once};
+use regrow_runtime::{
+    Down, Exit, ExitReason, MailboxLimit, MailboxOverflow, MailboxPolicy, Pid, ReplyError, ReplyTo,
+    SpawnOptions, TrySendError, exit, is_alive, mailbox_limit, process_info, receive, receive_any,
+    receive_down, reply_channel, self_pid, send, send_after, send_named, send_wait, sleep, spawn,
+    spawn_link, spawn_monitor, trap_exit, try_receive, try_send, yield_now,
+};
+
+const ZERO: Duration = Duration::ZERO;
+
+/// A process with a limit that never receives anything.
+fn full(max: u32, policy: MailboxPolicy) -> Pid {
+    let pid = with_limit(max as usize, policy, pending::<()>());
+    for n in 0..max {
+        assert_eq!(try_send(pid, n), Ok(()));
+    }
+    pid
+}
+
+fn with_limit(
+    max: usize,
+    policy: MailboxPolicy,
+    body: impl Future<Output = ()> + Send + 'static,
+) -> Pid {
+    let options = SpawnOptions::new().mailbox_limit(max, policy);
+    options.spawn(body).unwrap().pid
+}
+
+async fn limit_of(pid: Pid) -> MailboxLimit {
+    process_info(pid).await.unwrap().mailbox_limit.unwrap()
+}
+
+/// Messages in the mailbox, places taken, messages lost.
+async fn counts(pid: Pid) -> (usize, usize, u64) {
+    let info = process_info(pid).await.unwrap();
+    let limit = info.mailbox_limit.unwrap();
+    (info.message_queue_len, limit.taken, limit.dropped)
+}
+
+/// The rest of the own mailbox, in order; only `u32`s.
+async fn rest() -> Vec<u32> {
+    let mut rest = Vec::new();
+    while let Ok(message) = receive_any().timeout(ZERO).await {
+        rest.push(message.downcast::<u32>().expect("only numbers"));
+    }
+    rest
+}
+
+struct Ask(ReplyTo<u32>);
+
+#[test]
+fn a_full_mailbox_does_what_the_table_of_policies_says() {
+    use MailboxPolicy::*;
+    run(2, async {
+        for policy in [Wait, Refuse] {
+            let pid = full(3, policy);
+            send(pid, 3_u32);
+            assert_eq!(try_send(pid, 4_u32), Err(TrySendError::Full(4)));
+            // Only what was not given back is lost.
+            assert_eq!(counts(pid).await, (3, 3, 1));
+        }
+        let pid = full(3, Refuse);
+        assert_eq!(send_wait(pid, 3_u32).await, Err(TrySendError::Full(3)));
+        assert_eq!(counts(pid).await, (3, 3, 0));
+
+        let pid = full(3, DropNewest);
+        send(pid, 3_u32);
+        assert_eq!(try_send(pid, 4_u32), Ok(()));
+        assert_eq!(send_wait(pid, 5_u32).await, Ok(()));
+        assert_eq!(counts(pid).await, (3, 3, 3));
+
+        let pid = full(3, DropOldest);
+        send(pid, 3_u32);
+        assert_eq!(try_send(pid, 4_u32), Ok(()));
+        assert_eq!(send_wait(pid, 5_u32).await, Ok(()));
+        assert_eq!(counts(pid).await, (3, 3, 3));
+
+        for told in [false, true] {
+            let pid = full(3, Kill);
+            if told {
+                assert_eq!(try_send(pid, 3_u32), Err(TrySendError::NoProc(3)));
+            } else {
+                send(pid, 3_u32);
+            }
+            assert!(!is_alive(pid).await);
+        }
+        let pid = full(3, Kill);
+        assert_eq!(send_wait(pid, 3_u32).await, Err(TrySendError::NoProc(3)));
+    });
+}
+
+#[test]
+fn the_oldest_messages_go_and_the_newest_stay() {
+    run(1, async {
+        mailbox_limit(3, MailboxPolicy::DropOldest);
+        let me = self_pid();
+        (0..10_u32).for_each(|n| send(me, n));
+        yield_now().await;
+        assert_eq!(rest().await, [7, 8, 9]);
+        // A receive that waits is not confused by what goes beneath it.
+        let mut waits = pin!(receive::<u32>().matching(|n: &u32| *n == 104));
+        for n in 100..105_u32 {
+            assert!(poll_once(&mut waits).await.is_none());
+            send(me, n);
+            yield_now().await;
+        }
+        assert_eq!(waits.await, 104);
+        assert_eq!(rest().await, [102, 103]);
+        assert_eq!(limit_of(me).await.dropped, 9);
+    });
+}
+
+#[test]
+fn signals_replies_exits_and_downs_are_never_limited() {
+    run(2, async {
+        trap_exit(true);
+        let me = self_pid();
+        mailbox_limit(1, MailboxPolicy::Kill);
+        send(me, 1_u32);
+        yield_now().await;
+        let children = 50;
+        for _ in 0..children {
+            spawn_link(async {});
+            spawn_monitor(async {});
+            exit(me, ExitReason::error("sent"));
+        }
+        for _ in 0..children {
+            receive::<Down>().await;
+            receive::<Exit>()
+                .matching(|exit| exit.reason == ExitReason::Normal)
+                .await;
+            receive::<Exit>()
+                .matching(|exit| exit.reason != ExitReason::Normal)
+                .await;
+        }
+        for n in 0..50 {
+            let (reply_to, reply) = reply_channel();
+            spawn(async move { reply_to.send(n) });
+            assert_eq!(reply.await, Ok(n));
+        }
+        assert_eq!(counts(me).await, (1, 1, 0));
+        // Those in the mailbox count no more when a limit is set behind them.
+        let quiet = SpawnOptions::new().trap_exit(true).monitor().spawn(async {
+            let (_, reference) = spawn_monitor(async {});
+            receive::<&str>().await;
+            let before = mailbox_limit(2, MailboxPolicy::Refuse);
+            assert_eq!(before, None);
+            assert_eq!(limit_of(self_pid()).await.taken, 1);
+            receive::<u32>().await;
+            assert_eq!(limit_of(self_pid()).await.taken, 0);
+            receive::<Exit>().await;
+            receive_down(reference).await;
+            assert_eq!(limit_of(self_pid()).await.taken, 0);
+        });
+        let quiet = quiet.unwrap();
+        exit(quiet.pid, ExitReason::Shutdown);
+        send(quiet.pid, 5_u32);
+        sleep(Duration::from_millis(5)).await;
+        send(quiet.pid, "go on");
+        assert_eq!(
+            receive_down(quiet.monitor.unwrap()).await.reason,
+            ExitReason::Normal
+        );
+    });
+}
+
+#[test]
+fn calls_in_a_message_for_which_there_is_no_room_fail_at_once_and_say_so() {
+    run(2, async {
+        for policy in [
+            MailboxPolicy::Wait,
+            MailboxPolicy::Refuse,
+            MailboxPolicy::DropNewest,
+        ] {
+            let pid = full(1, policy);
+            let (reply_to, reply) = reply_channel();
+            send(pid, Ask(reply_to));
+            assert_eq!(reply.await, Err(ReplyError::MailboxFull));
+            // Given back, the call is the sender's again.
+            let (reply_to, mut reply) = reply_channel();
+            if let Err(error) = try_send(pid, Ask(reply_to)) {
+                assert!(error.is_full());
+                assert_eq!(poll_once(&mut reply).await, None);
+                error.into_inner().0.send(5);
+                assert_eq!(reply.await, Ok(5));
+            } else {
+                assert_eq!(policy, MailboxPolicy::DropNewest);
+                assert_eq!(reply.await, Err(ReplyError::MailboxFull));
+            }
+        }
+        let oldest = with_limit(1, MailboxPolicy::DropOldest, pending());
+        let (reply_to, reply) = reply_channel();
+        send(oldest, Ask(reply_to));
+        send(oldest, "newest");
+        assert_eq!(reply.await, Err(ReplyError::MailboxFull));
+        let kills = full(1, MailboxPolicy::Kill);
+        let (reply_to, reply) = reply_channel();
+        send(kills, Ask(reply_to));
+        assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::NoProc)));
+    });
+}
+
+#[test]
+fn whose_mailbox_overflows_under_kill_ends_with_that_reason_even_if_it_traps_exits() {
+    run(2, async {
+        let options = SpawnOptions::new().trap_exit(true).monitor();
+        let options = options.mailbox_limit(5, MailboxPolicy::Kill);
+        let seen = Arc::new(AtomicU64::new(0));
+        let sees = seen.clone();
+        let spawned = options.spawn(async move {
+            loop {
+                sees.fetch_add(u64::from(receive::<u32>().await), Ordering::SeqCst);
+            }
+        });
+        let spawned = spawned.unwrap();
+        let me = self_pid();
+        spawn_link(async move {
+            // In one turn, so that it may or may not have received the first ones.
+            (0..1_000).for_each(|_| send(spawned.pid, 1_u32));
+            send(me, "unhurt");
+        });
+        receive::<&str>().await;
+        let reason = receive_down(spawned.monitor.unwrap()).await.reason;
+        let ExitReason::Error(error) = &reason else {
+            panic!("{reason}");
+        };
+        assert_eq!(
+            error.downcast_ref::<MailboxOverflow>().map(|it| it.max),
+            Some(5)
+        );
+        assert_eq!(reason.to_string(), "more than 5 messages in the mailbox");
+    });
+}
+
+#[test]
+fn timers_names_and_messages_to_oneself_count_as_well() {
+    run(1, async {
+        let me = self_pid();
+        regrow_runtime::register("me", me).unwrap();
+        mailbox_limit(2, MailboxPolicy::Refuse);
+        send_after(ZERO, me, 1_u32);
+        send_named("me", 2_u32).unwrap();
+        while counts(me).await.0 < 2 {
+            yield_now().await;
+        }
+        send_named("me", 3_u32).unwrap();
+        send(me, 4_u32);
+        send_after(Duration::from_millis(1), me, 5_u32);
+        while counts(me).await.2 < 3 {
+            yield_now().await;
+        }
+        assert_eq!(counts(me).await, (2, 2, 3));
+        let mut all = rest().await;
+        all.sort_unstable();
+        assert_eq!(all, [1, 2]);
+    });
+}
+
+#[test]
+fn every_way_of_receiving_gives_the_place_back() {
+    run(1, async {
+        let me = self_pid();
+        mailbox_limit(4, MailboxPolicy::Refuse);
+        for _ in 0..10 {
+            for n in 0..4_u32 {
+                assert_eq!(try_send(me, n), Ok(()));
+            }
+            assert!(try_send(me, 4_u32).is_err());
+            assert_eq!(receive::<u32>().matching(|n: &u32| *n == 2).await, 2);
+            assert_eq!(try_receive::<u32>(), Some(0));
+            assert!(receive_any().await.is::<u32>());
+            receive! { n: u32 => assert_eq!(n, 3) }
+            assert_eq!(counts(me).await, (0, 0, 0));
+        }
+        // Sent on, a message that had a place needs one anew.
+        send(me, 1_u32);
+        let message = receive_any().await;
+        let other = full(1, MailboxPolicy::Refuse);
+        assert!(try_send(other, message).is_err());
+    });
+}
+
+#[test]
+fn those_that_wait_are_served_in_their_order_and_nobody_overtakes_them() {
+    run(1, async {
+        let me = self_pid();
+        mailbox_limit(1, MailboxPolicy::Wait);
+        send(me, 0_u32);
+        for n in 1..20_u32 {
+            spawn(async move { send_wait(me, n).await.unwrap() });
+            yield_now().await;
+        }
+        for n in 0..20_u32 {
+            assert_eq!(receive::<u32>().await, n);
+            // There is room, but it belongs to the first in the line.
+            assert_eq!(try_send(me, 99_u32).is_err(), n < 19, "{n}");
+        }
+        assert_eq!(receive::<u32>().await, 99);
+        assert_eq!(counts(me).await, (0, 0, 0));
+    });
+}
+
+#[test]
+fn one_that_gives_up_or_is_killed_leaves_no_trace_in_the_line() {
+    run(1, async {
+        let me = self_pid();
+        mailbox_limit(1, MailboxPolicy::Wait);
+        send(me, 0_u32);
+        let waiting: Vec<_> = (1..=9_u32)
+            .map(|n| {
+                SpawnOptions::new().monitor().spawn(async move {
+                    send_wait(me, n).await.unwrap();
+                })
+            })
+            .map(Result::unwrap)
+            .collect();
+        let mut handed = Box::pin(send_wait(me, 10_u32));
+        yield_now().await;
+        assert!(poll_once(&mut handed).await.is_none());
+        for n in [1, 3, 4, 9] {
+            exit(waiting[n - 1].pid, ExitReason::Kill);
+        }
+        receive::<Down>().await;
+        for _ in 0..3 {
+            receive::<Down>().await;
+        }
+        for n in [0, 2, 5, 6, 7, 8_u32] {
+            assert_eq!(receive::<u32>().await, n);
+        }
+        // The place is its own by now, though it does not know yet: dropped, it hands it on.
+        let mut last = pin!(send_wait(me, 11_u32));
+        assert!(poll_once(&mut last).await.is_none());
+        drop(handed);
+        assert_eq!(last.await, Ok(()));
+        assert_eq!(receive::<u32>().await, 11);
+        assert_eq!(counts(me).await.1, 0);
+    });
+}
+
+#[test]
+fn those_that_wait_for_one_that_is_dead_or_dies_are_told_and_get_their_message_back() {
+    run(2, async {
+        let (dead, reference) = spawn_monitor(async {});
+        receive_down(reference).await;
+        assert_eq!(send_wait(dead, "m").await, Err(TrySendError::NoProc("m")));
+        assert_eq!(try_send(dead, "m"), Err(TrySendError::NoProc("m")));
+        for _ in 0..50 {
+            let pid = full(1, MailboxPolicy::Wait);
+            let me = self_pid();
+            for n in 0..10_u32 {
+                spawn(async move { send(me, send_wait(pid, n).await) });
+            }
+            yield_now().await;
+            exit(pid, ExitReason::Kill);
+            let mut back = Vec::new();
+            for _ in 0..10 {
+                match receive::<Result<(), TrySendError<u32>>>().await {
+                    Err(TrySendError::NoProc(n)) => back.push(n),
+                    other => panic!("{other:?}"),
+                }
+            }
+            back.sort_unstable();
+            assert_eq!(back, Vec::from_iter(0..10));
+        }
+    });
+}
+
+#[test]
+fn a_larger_limit_lets_those_that_wait_go_on_and_another_policy_asks_them_anew() {
+    run(1, async {
+        let me = self_pid();
+        assert_eq!(mailbox_limit(1, MailboxPolicy::Wait), None);
+        send(me, 0_u32);
+        let mut waiting: Vec<_> = (1..=5_u32).map(|n| Box::pin(send_wait(me, n))).collect();
+        for waits in &mut waiting {
+            assert!(poll_once(waits).await.is_none());
+        }
+        let before = mailbox_limit(3, MailboxPolicy::Wait).unwrap();
+        assert_eq!((before.max, before.policy), (1, MailboxPolicy::Wait));
+        assert_eq!(poll_once(&mut waiting[4]).await, None);
+        assert_eq!(poll_once(&mut waiting[1]).await, Some(Ok(())));
+        assert_eq!(poll_once(&mut waiting[0]).await, Some(Ok(())));
+        mailbox_limit(3, MailboxPolicy::Refuse);
+        assert_eq!(
+            poll_once(&mut waiting[2]).await,
+            Some(Err(TrySendError::Full(3)))
+        );
+        mailbox_limit(usize::MAX, MailboxPolicy::Refuse);
+        assert_eq!(poll_once(&mut waiting[4]).await, Some(Ok(())));
+        drop(waiting);
+        assert_eq!(rest().await, [0, 2, 1, 5]);
+        assert_eq!(limit_of(me).await.taken, 0);
+    });
+}
+
+#[test]
+fn a_limit_that_is_set_late_counts_what_is_in_the_mailbox_and_drops_none_of_it() {
+    run(1, async {
+        let me = self_pid();
+        (0..5_u32).for_each(|n| send(me, n));
+        yield_now().await;
+        mailbox_limit(3, MailboxPolicy::DropNewest);
+        assert_eq!(counts(me).await, (5, 5, 0));
+        send(me, 5_u32);
+        assert_eq!(counts(me).await, (5, 5, 1));
+        for n in 0..3_u32 {
+            assert_eq!(receive::<u32>().await, n);
+        }
+        send(me, 6_u32);
+        send(me, 7_u32);
+        assert_eq!(rest().await, [3, 4, 6]);
+        assert_eq!(counts(me).await, (0, 0, 2));
+    });
+}
+
+#[test]
+fn the_next_process_in_the_slot_has_no_limit() {
+    run(1, async {
+        for round in 0..200_u32 {
+            let limited = SpawnOptions::new()
+                .monitor()
+                .mailbox_limit(1, MailboxPolicy::Refuse);
+            let limited = limited.spawn(async {}).unwrap();
+            receive_down(limited.monitor.unwrap()).await;
+            let pid = spawn(pending::<()>());
+            send(pid, round);
+            send(pid, round);
+            let info = process_info(pid).await.unwrap();
+            assert_eq!((info.message_queue_len, info.mailbox_limit), (2, None));
+            exit(pid, ExitReason::Kill);
+        }
+    });
+}
+
+#[test]
+fn a_thread_may_wait_for_room_too() {
+    run(2, async {
+        let me = self_pid();
+        mailbox_limit(3, MailboxPolicy::Wait);
+        let thread = std::thread::spawn(move || {
+            for n in 0..2_000_u32 {
+                block_on(send_wait(me, n)).unwrap();
+            }
+        });
+        for n in 0..2_000_u32 {
+            assert_eq!(receive::<u32>().await, n);
+            assert!(process_info(me).await.unwrap().message_queue_len <= 3);
+        }
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+#[should_panic(expected = "room for one message")]
+fn a_mailbox_without_any_room_is_refused() {
+    let _ = SpawnOptions::new().mailbox_limit(0, MailboxPolicy::Wait);
+}
+
+/// Counts itself as long as it exists.
+struct Counted {
+    alive: Arc<AtomicU64>,
+    from: u64,
+    number: u64,
+}
+
+impl Counted {
+    fn new(alive: &Arc<AtomicU64>, from: u64, number: u64) -> Self {
+        alive.fetch_add(1, Ordering::SeqCst);
+        let alive = alive.clone();
+        Counted {
+            alive,
+            from,
+            number,
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn under_contention_each_message_is_received_refused_or_dropped_and_counted_once() {
+    const SENDERS: u64 = 8;
+    const EACH: u64 = if cfg!(miri) { 20 } else { 3_000 };
+    use MailboxPolicy::*;
+    run(3, async {
+        for policy in [Wait, Refuse, DropNewest, DropOldest] {
+            let alive = Arc::new(AtomicU64::new(0));
+            let me = self_pid();
+            mailbox_limit(16, policy);
+            let lost_before = limit_of(me).await.dropped;
+            let given_back = Arc::new(AtomicU64::new(0));
+            for from in 0..SENDERS {
+                let (alive, given_back) = (alive.clone(), given_back.clone());
+                spawn_monitor(async move {
+                    for number in 0..EACH {
+                        let message = Counted::new(&alive, from, number);
+                        let sent = match (from + number) % 3 {
+                            0 => send_wait(me, message).await,
+                            1 => try_send(me, message),
+                            _ => {
+                                send(me, message);
+                                Ok(())
+                            }
+                        };
+                        given_back.fetch_add(u64::from(sent.is_err()), Ordering::SeqCst);
+                        if number % 17 == from {
+                            yield_now().await;
+                        }
+                    }
+                });
+            }
+            let (mut done, mut received) = (0, 0);
+            let mut next = [0; SENDERS as usize];
+            while done < SENDERS {
+                receive! {
+                    counted: Counted => {
+                        received += 1;
+                        let from = counted.from as usize;
+                        assert!(counted.number >= next[from], "out of order");
+                        next[from] = counted.number + 1;
+                    }
+                    down: Down => {
+                        assert_eq!(down.reason, ExitReason::Normal);
+                        done += 1;
+                    }
+                }
+            }
+            while let Ok(counted) = receive::<Counted>().timeout(ZERO).await {
+                received += 1;
+                drop(counted);
+            }
+            let limit = limit_of(me).await;
+            let lost = limit.dropped - lost_before;
+            assert_eq!(limit.taken, 0, "{policy:?}");
+            let given_back = given_back.load(Ordering::SeqCst);
+            assert_eq!(received + given_back + lost, SENDERS * EACH, "{policy:?}");
+            while alive.load(Ordering::SeqCst) > 0 {
+                yield_now().await;
+            }
+        }
+    });
+}
