@@ -247,6 +247,15 @@ impl Inbox {
         unsafe { Batch::from_newest(chain(word)) }
     }
 
+    /// Makes a closed inbox as good as a new one: of generation 1. Only for the owner of
+    /// a free slot of which nobody else knows any more, or ever will: an envelope or
+    /// a waker for an earlier tenant would be taken for the next one's.
+    pub fn reset(&self) {
+        debug_assert!(self.is_closed(), "a tenant lives in it");
+        self.generation.store(1, Ordering::Relaxed);
+        self.owner.store(0, Ordering::Relaxed);
+    }
+
     /// Whether the inbox is closed.
     pub fn is_closed(&self) -> bool {
         has(self.word.load(Ordering::Acquire), CLOSED)

@@ -1,20 +1,62 @@
 //! The time that timers go by: the only place that asks for it.
 //!
+//! In a simulation it is the simulation's own, which its driver sets ([`virtual_time`]).
+//!
 //! Ticks are milliseconds of a monotonic clock. A deadline is rounded up and the
 //! present is rounded down, so nothing fires early.
 
 use std::time::Duration;
 
+use crate::local;
+
 const NANOS_PER_TICK: u64 = 1_000_000;
+
+/// Time that only grows, since some moment before the program began (OTP:
+/// `erlang:monotonic_time/0`).
+///
+/// Timers, sleeps and timeouts go by it. In a [simulation](crate::simulation) it is
+/// the simulated time, which begins at zero: so processes that measure time should
+/// ask here, and not [`Instant::now`](std::time::Instant::now), which would tell them
+/// how fast the machine is.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{monotonic_time, sleep};
+/// use std::time::Duration;
+///
+/// let start = monotonic_time();
+/// sleep(Duration::from_millis(5)).await;
+/// assert!(monotonic_time() - start >= Duration::from_millis(5));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn monotonic_time() -> Duration {
+    Duration::from_nanos(nanos())
+}
+
+/// Nanoseconds of the clock that holds on this thread.
+fn nanos() -> u64 {
+    virtual_time().unwrap_or_else(source::now)
+}
+
+/// The time of the simulation that this thread drives, if it does.
+pub(crate) fn virtual_time() -> Option<u64> {
+    local::try_with(|local| local.virtual_time.get())?
+}
 
 /// The present tick.
 pub(crate) fn now() -> u64 {
-    source::now() / NANOS_PER_TICK
+    nanos() / NANOS_PER_TICK
+}
+
+/// When a tick begins, in nanoseconds; for a tick that is never, the last moment.
+pub(crate) fn begin_of(tick: u64) -> u64 {
+    tick.saturating_mul(NANOS_PER_TICK)
 }
 
 /// The first tick that is at least `after` from now.
 pub(crate) fn deadline(after: Duration) -> u64 {
-    tick_after(source::now(), after)
+    tick_after(nanos(), after)
 }
 
 /// A time in ticks, rounded up.
@@ -25,7 +67,7 @@ pub(crate) fn ticks(time: Duration) -> u64 {
 /// How long until a tick; zero if it is past.
 pub(crate) fn until(tick: u64) -> Duration {
     let ticks = Duration::from_millis(tick);
-    ticks.saturating_sub(Duration::from_nanos(source::now()))
+    ticks.saturating_sub(Duration::from_nanos(nanos()))
 }
 
 /// Five centuries of nanoseconds fit into 64 bits; a longer wait is for ever.

@@ -45,6 +45,7 @@
 //! - [`blocking`](blocking()): work that would hold a worker up.
 //! - [`processes`], [`process_info`], [`system_info`](system_info()), [`subscribe`],
 //!   [`Handle::events`]: looking inside.
+//! - [`simulate`], [`simulation`]: the same on one thread, in virtual time, from a seed.
 //!
 //! Futures of runtime-agnostic crates can be awaited in a process; its waker is
 //! its pid, so it costs nothing to clone and may outlive the process.
@@ -68,11 +69,13 @@ mod reactor;
 mod reason;
 mod runtime;
 mod scheduler;
+pub mod simulation;
 mod system_info;
 mod timer;
 
 pub use blocking::pool::BlockingStats;
 pub use blocking::{Blocking, BlockingError, blocking};
+pub use clock::monotonic_time;
 pub use events::{Event, EventIter, EventKinds, EventStream, NextEvent, subscribe};
 pub use message::{Down, Exit, Message, Monitored};
 pub use names::{
@@ -100,6 +103,7 @@ pub use process::wait_site::waiting_at;
 pub use process::{self_pid, try_self_pid};
 pub use reason::{ExitReason, IntoExitReason, PanicInfo};
 pub use runtime::{Builder, Handle, Runtime};
+pub use simulation::{Simulation, simulate, simulate_seeds};
 pub use system_info::{SystemInfo, WorkerInfo, system_info};
 
 /// What [`receive!`] expands to; not to be used otherwise.

@@ -9,6 +9,8 @@ use crate::process::cell::Current;
 use crate::process::reply::{Fail, Undelivered};
 use crate::process::table;
 use crate::scheduler::Worker;
+use crate::simulation::outside;
+use crate::simulation::slots::Slots;
 
 pub(crate) struct Local {
     /// The process whose turn it is.
@@ -33,7 +35,11 @@ pub(crate) struct Local {
     pub(crate) unwinds: Cell<bool>,
     /// Indices of free slots, for births on this thread.
     pub(crate) free: RefCell<Vec<u32>>,
+    /// The slots of the simulation that this thread drives.
+    pub(crate) slots: Slots,
     references: Cell<(u64, u64)>,
+    /// On the thread of a simulation: its time, in nanoseconds.
+    pub(crate) virtual_time: Cell<Option<u64>>,
     pub(crate) worker: OnceCell<Worker>,
 }
 
@@ -51,7 +57,9 @@ thread_local! {
             works: Cell::new(false),
             unwinds: Cell::new(false),
             free: RefCell::new(Vec::new()),
+            slots: Slots::new(),
             references: Cell::new((0, 0)),
+            virtual_time: Cell::new(None),
             worker: OnceCell::new(),
         }
     };
@@ -75,7 +83,34 @@ impl Local {
             .then(|| Pid::unpack(self.pid.get()))?
     }
 
-    /// A number never given before in this OS process.
+    /// This thread drives a simulation from now on, in which all numbers begin afresh.
+    pub(crate) fn begin_simulation(&self) {
+        self.references.set((1, u64::MAX));
+        self.virtual_time.set(Some(0));
+    }
+
+    /// The simulation is over, and all its processes have ended.
+    pub(crate) fn end_simulation(&self) {
+        self.free.borrow_mut().clear();
+        self.slots.give_back();
+    }
+
+    /// Panics if this is a simulated process and `to` is not of its simulation.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn check_receiver(&self, to: Pid) {
+        if self.is_simulated() && !to.is_simulated() {
+            outside::refuse(to);
+        }
+    }
+
+    /// Whether this thread drives a simulation.
+    #[inline]
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.virtual_time.get().is_some()
+    }
+
+    /// A number never given before in this OS process, or in this simulation.
     pub(crate) fn fresh_reference(&self) -> u64 {
         const LOT: u64 = 1024;
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -112,9 +147,18 @@ impl Local {
     pub(crate) fn free_index(&self) -> Option<u32> {
         let mut free = self.free.borrow_mut();
         if free.is_empty() {
-            table::reserve(&mut free);
+            self.reserve_indices(&mut free);
         }
         free.pop()
+    }
+
+    #[cold]
+    fn reserve_indices(&self, free: &mut Vec<u32>) {
+        if self.is_simulated() {
+            self.slots.reserve(free);
+        } else {
+            table::reserve(free);
+        }
     }
 
     /// Takes back the index of a closed slot.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use crate::simulation::slots;
+
 /// The identity of one process, never used again for another.
 ///
 /// A pid is a small copy; keeping one keeps nothing alive. Signals to a process
@@ -59,6 +61,12 @@ impl Pid {
         self.index
     }
 
+    /// Whether it is a pid of a simulation.
+    #[inline]
+    pub(crate) fn is_simulated(self) -> bool {
+        slots::is_simulated(self.index)
+    }
+
     pub(crate) fn generation(self) -> u32 {
         self.generation.get()
     }
@@ -81,7 +89,8 @@ impl Pid {
 
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}.{}.{}>", self.node, self.index, self.generation)
+        let number = slots::number(self.index);
+        write!(f, "<{}.{number}.{}>", self.node, self.generation)
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::blocking::Blocking;
 use crate::blocking::pool::MAX_THREADS;
 use crate::events::{EventKinds, EventStream, Events};
-use crate::local;
+use crate::local::{self, Local};
 use crate::names::{RegisterError, SendError, UnregisterError};
 use crate::panic::{catch_panic, install_hook};
 use crate::pid::Pid;
@@ -138,9 +138,14 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the operating system gives no threads or no I/O event queue.
+    /// If the operating system gives no threads or no I/O event queue; in a
+    /// [simulation](crate::simulation), [`io::ErrorKind::Unsupported`].
     pub fn build(self) -> io::Result<Runtime> {
         install_hook();
+        if local::with(Local::is_simulated) {
+            let why = "a runtime has threads and real time, which a simulation has not";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
         let workers = match self.workers {
             Some(workers) => workers.get(),
             None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use parking_lot::Mutex;
 
 use self::pool::{Job, Pool};
-use crate::local;
+use crate::local::{self, Local};
 use crate::panic::{catch, contain, end_with};
 use crate::process::budget;
 use crate::process::reply::{Reply, ReplyTo, reply_channel};
@@ -56,6 +56,7 @@ pub enum BlockingError {
 /// In the closure there is no process: `self_pid`, `receive`, `spawn` and the like
 /// are not for it. It may [`send`](crate::send), and use a [`Handle`](crate::Handle),
 /// whose [`blocking`](crate::Handle::blocking) is also the way here from other threads.
+/// In a [simulation](crate::simulation) it is done on the only thread there is, at once.
 ///
 /// # Panics
 ///
@@ -121,12 +122,29 @@ impl<T: Send + 'static> Blocking<T> {
     }
 }
 
+impl<T: Send + 'static> Blocking<T> {
+    /// In a simulation: does the work on its only thread, with the time standing still,
+    /// and goes on in another turn.
+    fn work_here(&self, cx: &mut Context<'_>) {
+        local::with(|local| {
+            let nobody = local.current.enter(None);
+            self.work.run(&self.pool);
+            drop(nobody);
+            budget::poll_again(local, cx);
+        });
+    }
+}
+
 impl<T: Send + 'static> Future for Blocking<T> {
     type Output = Result<T, BlockingError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if !std::mem::replace(&mut self.submitted, true) {
             local::try_with(|local| local.spend(budget::IO));
+            if local::with(Local::is_simulated) {
+                self.work_here(cx);
+                return Poll::Pending;
+            }
             self.pool.submit(self.work.clone());
         }
         let Some(reply) = &mut self.reply else {

@@ -183,7 +183,10 @@ impl Alias {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn send<M: Send + 'static>(self, message: M) {
-        local::try_with(|local| local.spend(1));
+        local::try_with(|local| {
+            local.check_receiver(self.owner);
+            local.spend(1);
+        });
         let aliased = Aliased {
             id: self.id,
             // Its generation is never asked for: that of the envelope around it is.

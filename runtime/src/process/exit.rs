@@ -62,6 +62,9 @@ pub(super) fn exit(ending: Ending<'_>) {
     // SAFETY: the token is ours to the end, and the process is freed last (C1).
     let header = unsafe { process.header() };
 
+    if let Some(driver) = worker.driver() {
+        driver.dies(pid, &reason);
+    }
     header.set(Flag::Ending, true);
     let current = local.current.enter(Some(header));
     crash::report(header, pid, &reason, cause, worker);

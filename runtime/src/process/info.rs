@@ -163,6 +163,7 @@ pub async fn process_info(pid: Pid) -> Option<ProcessInfo> {
 
 /// The question is on its way when this returns, unless the process is gone.
 pub(crate) fn ask(pid: Pid) -> Option<Reply<ProcessInfo>> {
+    local::try_with(|local| local.check_receiver(pid));
     let (reply_to, reply) = reply_channel();
     let control = Control::Info {
         asker: try_self_pid(),

@@ -56,6 +56,7 @@ pub fn link(pid: Pid) {
     if pid == me {
         return;
     }
+    local::with(|local| local.check_receiver(pid));
     let id = with_header("link", |header| {
         let id = header.fresh_link_id();
         header.with_relations(|it| it.link(pid, id)).then_some(id)
@@ -147,6 +148,7 @@ pub fn exit(pid: Pid, reason: ExitReason) {
             end_with(reason);
         }
     }
+    local::try_with(|local| local.check_receiver(pid));
     let exit = Exit {
         pid: me.unwrap_or(pid),
         reason,

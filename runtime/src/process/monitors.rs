@@ -116,7 +116,12 @@ fn resolve(name: &str) -> Pid {
 #[track_caller]
 fn start(pid: Pid, name: Option<Arc<str>>, alias: Option<Life>) -> MonitorRef {
     let watcher = self_pid();
-    let reference = MonitorRef(local::with(|local| local.fresh_reference()));
+    let reference = MonitorRef(local::with(|local| {
+        if pid != Pid::NOBODY {
+            local.check_receiver(pid);
+        }
+        local.fresh_reference()
+    }));
     with_header("monitor", |header| {
         header.with_relations(|it| {
             if let Some(life) = alias {

@@ -23,6 +23,10 @@ const TIMED: u32 = 1 << 26;
 /// The bits below the marks.
 const RUNTIME: u32 = (1 << 26) - 1;
 
+/// The number of each simulation: no other thread meets its processes, and a number of
+/// its own would make each one different.
+pub(crate) const SIMULATION: u32 = RUNTIME;
+
 /// The runtime that an owner word names; 0 is none.
 pub(crate) fn runtime(owner: u32) -> u32 {
     owner & RUNTIME
@@ -100,7 +104,7 @@ pub(crate) fn is_named(inbox: &Inbox) -> bool {
     inbox.owner().load(Ordering::SeqCst) & NAMED != 0
 }
 
-/// Runtimes are numbered; the numbers wrap before they reach the marks.
+/// Runtimes are numbered; the numbers wrap before they reach that of simulations.
 pub(crate) fn id_from_counter(counter: u32) -> u32 {
-    counter % RUNTIME + 1
+    counter % (SIMULATION - 1) + 1
 }

@@ -23,7 +23,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::task::Waker;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::alias::{Aliases, Passage};
 use super::ancestry::Ancestry;
@@ -59,8 +59,10 @@ pub(crate) struct Relations {
 /// the next limit.
 #[derive(Default)]
 pub(crate) struct ForeignWakers {
-    /// By data and vtable, which tell them apart as long as they are kept.
-    wakers: FxHashMap<(usize, usize), Waker>,
+    /// In the order in which they came: that of addresses would differ from run to run.
+    wakers: Vec<Waker>,
+    /// Their data and vtables, which tell them apart as long as they are kept.
+    keys: FxHashSet<(usize, usize)>,
     /// At more than this many all are woken. 0 is not known yet.
     limit: usize,
 }
@@ -70,15 +72,27 @@ impl ForeignWakers {
     const FEW: usize = 64;
 
     pub(crate) fn contains(&self, key: (usize, usize)) -> bool {
-        self.wakers.contains_key(&key)
+        self.keys.contains(&key)
     }
 
+    /// Keeps a waker, or gives it back if it is kept already.
     pub(crate) fn keep(&mut self, key: (usize, usize), waker: Waker) -> Option<Waker> {
-        self.wakers.insert(key, waker)
+        if !self.keys.insert(key) {
+            return Some(waker);
+        }
+        self.wakers.push(waker);
+        None
     }
 
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
-        std::mem::take(&mut self.wakers).into_values()
+        self.keys.clear();
+        std::mem::take(&mut self.wakers).into_iter()
+    }
+
+    /// Bytes of the tables, about.
+    fn memory(&self) -> usize {
+        self.wakers.capacity() * size_of::<Waker>()
+            + self.keys.capacity() * (size_of::<(usize, usize)>() + 1) * 8 / 7
     }
 
     /// At the start of a turn: whether there are so many that most must be stale.
@@ -148,7 +162,7 @@ impl Relations {
             + table(&more.links)
             + table(&more.watchers)
             + table(&more.monitors)
-            + table(&more.foreign.wakers)
+            + more.foreign.memory()
             + more.failed.capacity() * size_of::<Box<dyn Fail>>()
     }
 

@@ -26,6 +26,10 @@ use crate::pid::Pid;
 /// are told. Messages, and all other signals, from one process to another arrive in the
 /// order of sending. It can be called from any thread.
 ///
+/// # Panics
+///
+/// In a [simulation](crate::simulation), if `to` is not of it.
+///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
 /// use regrow_runtime::{receive, self_pid, send, spawn};
@@ -37,12 +41,16 @@ use crate::pid::Pid;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn send<M: Send + 'static>(to: Pid, message: M) {
-    local::try_with(|local| local.spend(1));
+    local::try_with(|local| {
+        local.check_receiver(to);
+        local.spend(1);
+    });
     post(to, Envelope::new(to.generation(), signal::MESSAGE, message));
 }
 
 /// Sends a message; a receiver that is dead or full drops it.
 pub(crate) fn send_message(to: Pid, message: Message) {
+    local::try_with(|local| local.check_receiver(to));
     let mut envelope = message.0;
     envelope.set_generation(to.generation());
     post(to, envelope);
@@ -153,7 +161,10 @@ impl<M> fmt::Debug for TrySendError<M> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn try_send<M: Send + 'static>(to: Pid, message: M) -> Result<(), TrySendError<M>> {
-    local::try_with(|local| local.spend(1));
+    local::try_with(|local| {
+        local.check_receiver(to);
+        local.spend(1);
+    });
     let Some(slot) = table::slot(to.index()) else {
         return Err(TrySendError::NoProc(message));
     };
@@ -223,6 +234,7 @@ fn act<M: Send + 'static>(
 #[track_caller]
 pub fn send_wait<M: Send + 'static>(to: Pid, message: M) -> SendWait<M> {
     waiting_at(Location::caller());
+    local::try_with(|local| local.check_receiver(to));
     SendWait {
         to,
         message: Some(message),

@@ -45,6 +45,10 @@ pub enum SpawnError {
     /// The runtime was dropped.
     #[error("the runtime has stopped")]
     Stopped,
+    /// It would have been spawned into a [simulation](crate::simulation) from outside, or
+    /// out of one.
+    #[error("a simulation is closed: spawn what belongs to it from within, the rest outside")]
+    Simulation,
 }
 
 /// What [`SpawnOptions::spawn`] made.

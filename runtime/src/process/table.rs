@@ -21,6 +21,7 @@ use regrow_mailbox::Inbox;
 
 use super::cell::ProcessPtr;
 use crate::pid::Pid;
+use crate::simulation::slots::{self as simulated, is_simulated};
 
 /// Slots of one segment, a quarter of a megabyte. The first lot is never used, so
 /// that index 0 can stand for none.
@@ -41,7 +42,7 @@ pub(crate) struct Slot {
 unsafe impl Sync for Slot {}
 
 impl Slot {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Slot {
             inbox: Inbox::new(),
             process: UnsafeCell::new(None),
@@ -146,7 +147,11 @@ impl<const SEGMENTS: usize> Table<SEGMENTS> {
 /// The slot of an index that was handed out at some time.
 pub(crate) fn slot(index: u32) -> Option<&'static Slot> {
     let (segment, at) = place(index);
-    let slots = TABLE.segments.get(segment)?.load(Ordering::Acquire);
+    let Some(segment) = TABLE.segments.get(segment) else {
+        // No index of ours: perhaps one of a simulation.
+        return simulated::slot(index);
+    };
+    let slots = segment.load(Ordering::Acquire);
     // SAFETY: T1: a segment that is published has all its slots, for ever.
     (!slots.is_null()).then(|| unsafe { &*slots.add(at) })
 }
@@ -157,13 +162,19 @@ pub(crate) fn reserve(indices: &mut Vec<u32>) {
     TABLE.reserve(indices);
 }
 
-/// Gives indices of free slots back when a thread has too many, or `all`.
+/// Gives indices of free slots back when a thread has too many, or `all`. Those of a
+/// simulation stay with it.
 pub(crate) fn give_back(indices: &mut Vec<u32>, all: bool) {
-    TABLE.give_back(indices, all);
+    if !indices.last().is_some_and(|&it| is_simulated(it)) {
+        TABLE.give_back(indices, all);
+    }
 }
 
 /// Every live process of a runtime.
 pub(crate) fn pids_of(runtime: u32) -> Vec<Pid> {
+    if runtime == super::owner::SIMULATION {
+        return simulated::pids();
+    }
     let end = TABLE.fresh.load(Ordering::Acquire);
     let mut pids = Vec::new();
     for index in LOT as u32..end {

@@ -77,6 +77,17 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     go_on(worker, slot, wants_turn, index);
 }
 
+/// Looks at a process that waits for its turn. The caller has its token, as for [`run`],
+/// and keeps it.
+pub(crate) fn look<T>(index: u32, work: impl FnOnce(Pid, &Header) -> T) -> Option<T> {
+    let slot = table::slot(index)?;
+    // SAFETY: the caller holds the token (T2).
+    let process = unsafe { slot.process() }?;
+    // SAFETY: the process is in its slot (C1), and the token outlasts the look.
+    let header = unsafe { process.header() };
+    Some(work(Pid::local(index, slot.inbox.generation()), header))
+}
+
 /// The turn is over and the process lives: parks it, or queues it again.
 fn go_on(worker: &Worker, slot: &Slot, wants_turn: bool, index: u32) {
     if wants_turn || !slot.inbox.park() {

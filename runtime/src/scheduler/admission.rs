@@ -65,6 +65,9 @@ impl Shared {
     /// that: they run only as long as somebody waits for them.
     pub(crate) fn admit(&self, local: &Local) -> Result<(), SpawnError> {
         let Some(worker) = self.worker_in(local) else {
+            if self.is_beyond(local) {
+                return Err(SpawnError::Simulation);
+            }
             return self.admit_from_outside();
         };
         // Outside a turn nobody waits for us: a waker, or a drop, that spawns.

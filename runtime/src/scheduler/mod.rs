@@ -14,6 +14,7 @@ mod parker;
 mod queue;
 mod worker;
 
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -39,6 +40,7 @@ use crate::process::cell::{Flag, Header};
 use crate::process::long_queue::LongQueue;
 use crate::process::owner;
 use crate::reactor::Reactor;
+use crate::simulation::Driver;
 use crate::timer::Timers;
 
 /// What a runtime is built with.
@@ -89,7 +91,31 @@ impl Shared {
     pub(crate) fn new(settings: Settings) -> std::io::Result<Arc<Self>> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let id = owner::id_from_counter(COUNTER.fetch_add(1, Ordering::Relaxed));
-        let shared = Arc::new(Shared {
+        let shared = Shared::assemble(id, settings)?;
+        let mut runtimes = RUNTIMES.write();
+        let runtimes = runtimes.get_or_insert_default();
+        runtimes.insert(id, Arc::downgrade(&shared));
+        Ok(shared)
+    }
+
+    /// What the processes of a simulation share, which no other thread can find, and the
+    /// worker of its only thread.
+    pub(crate) fn simulated(driver: Driver) -> std::io::Result<Worker> {
+        let settings = Settings {
+            workers: 1,
+            blocking_threads: pool::MAX_THREADS,
+            max_processes: u64::MAX,
+            long_queue: LongQueue::default(),
+        };
+        let shared = Shared::assemble(owner::SIMULATION, settings)?;
+        let Some(core) = shared.cores.take() else {
+            return Err(std::io::Error::other("every core has a thread already"));
+        };
+        Ok(Worker::simulated(shared, core, driver))
+    }
+
+    fn assemble(id: u32, settings: Settings) -> std::io::Result<Arc<Self>> {
+        Ok(Arc::new(Shared {
             id,
             cores: Cores::new(settings.workers),
             seats: (0..settings.workers).map(|_| Seat::new()).collect(),
@@ -110,11 +136,18 @@ impl Shared {
             threads: Mutex::new(0),
             thread_ended: Condvar::new(),
             handles: Mutex::new(Vec::new()),
-        });
-        let mut runtimes = RUNTIMES.write();
-        let runtimes = runtimes.get_or_insert_default();
-        runtimes.insert(id, Arc::downgrade(&shared));
-        Ok(shared)
+        }))
+    }
+
+    /// Whether a simulation's driver runs it, and not threads of its own.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.id == owner::SIMULATION
+    }
+
+    /// Whether this thread is outside of it, and one of both is a simulation: then neither
+    /// may reach into the other.
+    pub(crate) fn is_beyond(&self, local: &Local) -> bool {
+        self.worker_in(local).is_none() && (self.is_simulated() || local.is_simulated())
     }
 
     /// Starts the worker threads.
@@ -222,7 +255,7 @@ impl Shared {
         local
             .worker
             .get()
-            .filter(|worker| worker.shared.id == self.id)
+            .filter(|worker| ptr::eq(&*worker.shared, self))
     }
 
     /// Waits until no process lives, doing `push` now and then. False if some
@@ -277,6 +310,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        // A simulation is not among them, and so takes nobody's place away.
         if let Some(runtimes) = RUNTIMES.write().as_mut() {
             runtimes.remove(&self.id);
         }
@@ -327,7 +361,10 @@ fn inject(index: u32, runtime: u32) {
 /// Queues a newborn process to run.
 pub(crate) fn schedule_newborn(index: u32, shared: &Shared) {
     let mine = local::with(|local| match local.worker.get() {
-        Some(worker) if worker.shared.id == shared.id => {
+        Some(worker) if ptr::eq(&*worker.shared, shared) => {
+            if let Some(driver) = worker.driver() {
+                driver.born(index, local.self_pid());
+            }
             worker.push_back(index);
             true
         }

@@ -11,6 +11,7 @@ use super::{ReactorBed, Shared};
 use crate::clock;
 use crate::local;
 use crate::process::turn;
+use crate::simulation::Driver;
 use crate::timer::Timers;
 
 /// Turns between two looks at the timers: a clock reading costs as much as half
@@ -40,6 +41,8 @@ pub(crate) struct Worker {
     streak: Cell<u32>,
     /// Pushes since the turn began, or since another worker was last called.
     pushed: Cell<u32>,
+    /// In a simulation: what decides in place of the queues.
+    driver: Option<Box<Driver>>,
 }
 
 impl Worker {
@@ -53,7 +56,21 @@ impl Worker {
             turns: Cell::new(0),
             streak: Cell::new(0),
             pushed: Cell::new(0),
+            driver: None,
         }
+    }
+
+    /// The worker of a simulation, whose thread does not `run` it.
+    pub(super) fn simulated(shared: Arc<Shared>, core: FreeCore, driver: Driver) -> Self {
+        let mut worker = Worker::new(shared, 0, core);
+        worker.driver = Some(Box::new(driver));
+        worker
+    }
+
+    /// What drives the simulation that the worker belongs to.
+    #[inline]
+    pub(crate) fn driver(&self) -> Option<&Driver> {
+        self.driver.as_deref()
     }
 
     pub(crate) fn timers(&self) -> &Timers {
@@ -67,6 +84,9 @@ impl Worker {
     /// Queues a process that was woken: as the next one if a process woke it,
     /// else (timers, I/O) at the end.
     pub(super) fn push(&self, index: u32, by_process: bool) {
+        if let Some(driver) = &self.driver {
+            return driver.push(index);
+        }
         if !by_process {
             self.push_back(index);
         } else if let Some(displaced) = self.core.next.replace(index) {
@@ -76,6 +96,9 @@ impl Worker {
 
     /// Queues a process at the end.
     pub(crate) fn push_back(&self, index: u32) {
+        if let Some(driver) = &self.driver {
+            return driver.push(index);
+        }
         self.queue.push(index);
         let pushed = self.pushed.get() + 1;
         self.pushed.set(pushed);

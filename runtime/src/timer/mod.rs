@@ -27,6 +27,7 @@ mod loom;
 mod send;
 mod wheel;
 
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
@@ -233,9 +234,12 @@ fn arm(
 ) -> Result<TimerRef, NotArmed> {
     let here = local::try_with(|local| {
         let worker = local.worker.get()?;
-        (worker.shared.id == shared.id).then_some(worker.seat)
+        ptr::eq(&*worker.shared, shared).then_some(worker.seat)
     });
     let here = here.flatten();
+    if here.is_none() && is_beyond(shared) {
+        return Err(NotArmed::Over(action));
+    }
     let wheel = here.unwrap_or(0);
     let timer = |key| TimerRef::new(shared.id, wheel, key);
     let (key, first) = shared
@@ -247,6 +251,12 @@ fn arm(
         shared.wheel_has_changed(wheel);
     }
     Ok(timer(key))
+}
+
+/// The clocks of a simulation and of what is outside have nothing to do with each other.
+#[cold]
+fn is_beyond(shared: &Shared) -> bool {
+    local::try_with(|local| shared.is_beyond(local)).unwrap_or(shared.is_simulated())
 }
 
 /// The error of whoever asks for one timer too many (OTP: `system_limit`).

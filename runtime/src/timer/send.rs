@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::wheel::{Key, Load, Wheel};
 use super::{Action, NotArmed, arm, too_many};
 use crate::clock;
+use crate::local;
 use crate::message::Message;
 use crate::panic::contain;
 use crate::pid::Pid;
@@ -316,6 +317,9 @@ pub(super) fn arm_or_drop(
     action: Action,
     tell: impl FnOnce(&mut Action, TimerRef),
 ) -> TimerRef {
+    if let Some(aim) = action.aim() {
+        local::try_with(|local| local.check_receiver(aim));
+    }
     let armed = match action.aim() {
         None => arm(shared, deadline, action, tell),
         Some(aim) => match mark(aim) {
