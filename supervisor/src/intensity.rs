@@ -1,7 +1,7 @@
 //! How many restarts a supervisor may still make: pure, with the clock passed in.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ pub(crate) struct Intensity {
     max: u32,
     period: Duration,
     /// Oldest first, never more than `max + 1`.
-    attempts: VecDeque<Instant>,
+    attempts: VecDeque<Duration>,
 }
 
 /// What an attempt to restart has come to.
@@ -40,10 +40,10 @@ impl Intensity {
         }
     }
 
-    /// Counts one attempt made at `now`, which must not be before the attempts counted so far.
-    pub(crate) fn attempt(&mut self, now: Instant) -> Verdict {
+    /// Counts one attempt made at `now` of a monotonic clock, which must not be before the attempts counted so far.
+    pub(crate) fn attempt(&mut self, now: Duration) -> Verdict {
         while let Some(&oldest) = self.attempts.front()
-            && now.saturating_duration_since(oldest) > self.period
+            && now.saturating_sub(oldest) > self.period
         {
             self.attempts.pop_front();
         }

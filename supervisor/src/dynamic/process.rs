@@ -1,12 +1,13 @@
 //! The dynamic supervisor's process.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use regrow_runtime::{
-    Down, Exit, ExitReason, Message, MonitorRef, Pid, exit, monitor, receive_any, self_pid, send,
-    send_after, trap_exit,
+    Down, Exit, ExitReason, Message, MonitorRef, Pid, exit, monitor, monotonic_time, receive_any,
+    self_pid, send, send_after, trap_exit,
 };
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::reference::Request;
 use super::{DynamicSupervisor, INTENSITY_DEFAULT, PERIOD_DEFAULT};
@@ -25,7 +26,7 @@ pub(super) struct Process {
     intensity: Intensity,
     max_children: Option<usize>,
     /// By pid; a child being restarted by the pid it had.
-    children: HashMap<Pid, Entry>,
+    children: FxHashMap<Pid, Entry>,
     reporter: Reporter,
 }
 
@@ -49,7 +50,7 @@ impl GenServer for Process {
         Ok(Process {
             intensity: Intensity::new(restarts, period),
             max_children: settings.max_children,
-            children: HashMap::new(),
+            children: FxHashMap::default(),
             reporter: Reporter::new(settings.name),
         })
     }
@@ -117,7 +118,7 @@ impl Process {
         let Some(mut entry) = self.children.remove(&pid) else {
             return Next::Continue;
         };
-        let verdict = self.intensity.attempt(Instant::now());
+        let verdict = self.intensity.attempt(monotonic_time());
         let left = match verdict {
             Verdict::Restart { left } => left,
             Verdict::GiveUp => 0,
@@ -233,9 +234,9 @@ async fn start(spec: &ChildSpec) -> Result<Option<Pid>, ExitReason> {
 
 /// The supervisor's own end: all children at once, each with the time its spec gives it.
 struct Stopping {
-    waiting: HashMap<MonitorRef, Stopped>,
+    waiting: FxHashMap<MonitorRef, Stopped>,
     /// Reasons that came over links: of children dead before they were monitored.
-    exits: HashMap<Pid, ExitReason>,
+    exits: FxHashMap<Pid, ExitReason>,
     /// Requests that came too late. Kept, not dropped, so that their callers learn this
     /// process's exit reason.
     unanswered: Vec<Message>,
@@ -250,8 +251,8 @@ struct Stopped {
 struct Kill(Duration);
 
 impl Stopping {
-    fn new(children: HashMap<Pid, Entry>) -> Self {
-        let mut waiting = HashMap::with_capacity(children.len());
+    fn new(children: FxHashMap<Pid, Entry>) -> Self {
+        let mut waiting = FxHashMap::with_capacity_and_hasher(children.len(), FxBuildHasher);
         let mut times = BTreeSet::new();
         for (pid, Entry { spec, restarting }) in children {
             if restarting {
@@ -274,7 +275,7 @@ impl Stopping {
         }
         Stopping {
             waiting,
-            exits: HashMap::new(),
+            exits: FxHashMap::default(),
             unanswered: Vec::new(),
         }
     }

@@ -1,9 +1,10 @@
 //! The children of a static supervisor, in start order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use regrow_runtime::Pid;
+use rustc_hash::FxHashMap;
 
 use super::strategy::Member;
 use crate::{ChildInfo, ChildSpec, ChildState, Restart};
@@ -37,8 +38,8 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     entries: BTreeMap<u64, Entry>,
-    by_id: HashMap<Arc<str>, u64>,
-    by_pid: HashMap<Pid, u64>,
+    by_id: FxHashMap<Arc<str>, u64>,
+    by_pid: FxHashMap<Pid, u64>,
     key_next: u64,
 }
 

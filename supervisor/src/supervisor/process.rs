@@ -1,11 +1,10 @@
 //! The supervisor's process: a gen_server that carries out what the pure modules decide.
 
-use std::collections::HashMap;
-use std::time::Instant;
-
 use regrow_runtime::{
-    Exit, ExitReason, Pid, is_alive, self_pid, send, trap_exit, try_receive_matching,
+    Exit, ExitReason, Pid, is_alive, monotonic_time, self_pid, send, trap_exit,
+    try_receive_matching,
 };
+use rustc_hash::FxHashMap;
 
 use super::auto_shutdown::{self, AutoShutdown};
 use super::children::Children;
@@ -31,7 +30,7 @@ pub(super) struct Process {
     intensity: Intensity,
     children: Children,
     /// Why children that are about to be stopped have died already.
-    absorbed: HashMap<Pid, ExitReason>,
+    absorbed: FxHashMap<Pid, ExitReason>,
     reporter: Reporter,
 }
 
@@ -50,7 +49,7 @@ impl GenServer for Process {
             auto_shutdown: settings.auto_shutdown,
             intensity: Intensity::new(restarts, period),
             children: Children::default(),
-            absorbed: HashMap::new(),
+            absorbed: FxHashMap::default(),
             reporter: Reporter::new(settings.name),
         };
         process.start_all(settings.children).await?;
@@ -224,7 +223,7 @@ impl Process {
 
     /// One attempt to restart a child, if the intensity allows it.
     async fn restart(&mut self, key: u64, ended: Option<Exit>) -> Next {
-        let verdict = self.intensity.attempt(Instant::now());
+        let verdict = self.intensity.attempt(monotonic_time());
         let left = match verdict {
             Verdict::Restart { left } => left,
             Verdict::GiveUp => 0,
