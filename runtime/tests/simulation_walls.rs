@@ -98,7 +98,8 @@ fn a_simulated_process_that_signals_one_outside_ends_with_a_panic_that_says_so()
         let message = receive::<&str>().await;
         panic!("nothing comes out of a simulation, not even {message}");
     });
-    let acts: [(&str, fn(Pid)); 5] = [
+    type Act = (&'static str, fn(Pid));
+    let acts: [Act; 5] = [
         ("send", |to| send(to, "hello")),
         ("link", link),
         ("monitor", |to| _ = monitor(to)),

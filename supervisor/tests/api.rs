@@ -19,7 +19,7 @@ async fn with_one() -> (SupervisorRef, Pid) {
 
 #[test]
 fn the_whole_life_of_a_child_by_hand() {
-    run(async {
+    run(|| async {
         let (sup, one) = with_one().await;
         let error = sup.start_child(worker("one")).await.unwrap_err();
         assert_eq!(error, StartChildError::AlreadyStarted(one));
@@ -57,7 +57,7 @@ fn the_whole_life_of_a_child_by_hand() {
 
 #[test]
 fn unknown_ids_are_not_found() {
-    run(async {
+    run(|| async {
         let (sup, _) = with_one().await;
         let nobody = "nobody";
         assert_eq!(
@@ -79,7 +79,7 @@ fn unknown_ids_are_not_found() {
 
 #[test]
 fn requests_to_a_missing_supervisor_are_noproc() {
-    run(async {
+    run(|| async {
         let gone = spawn(async {});
         down(gone).await;
         for sup in [
@@ -95,7 +95,7 @@ fn requests_to_a_missing_supervisor_are_noproc() {
 
 #[test]
 fn a_request_to_something_else_is_not_understood() {
-    run(async {
+    run(|| async {
         let (sup, one) = with_one().await;
         let not_one = SupervisorRef::from_pid(one);
         assert_eq!(not_one.which_children().await, Err(CallError::NoReply));
@@ -107,7 +107,7 @@ fn a_request_to_something_else_is_not_understood() {
 
 #[test]
 fn a_start_that_fails_keeps_nothing() {
-    run(async {
+    run(|| async {
         let (sup, _) = with_one().await;
         let fails = Switch::default();
         fails.set(true);
@@ -125,7 +125,7 @@ fn a_start_that_fails_keeps_nothing() {
 
 #[test]
 fn a_panicking_start_function_is_a_failed_start() {
-    run(async {
+    run(|| async {
         let (sup, _) = with_one().await;
         let panics = |when_called: bool| {
             ChildSpec::new("two", move || {
@@ -151,7 +151,7 @@ fn a_panicking_start_function_is_a_failed_start() {
 
 #[test]
 fn an_already_started_server_is_told_as_such() {
-    run(async {
+    run(|| async {
         let (sup, _) = with_one().await;
         let test = self_pid();
         let named = move || Worker::start_link(("two", test)).name("two");
@@ -167,7 +167,7 @@ fn an_already_started_server_is_told_as_such() {
 
 #[test]
 fn a_restart_by_hand_that_fails_keeps_the_spec() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         let sup = supervisor(Strategy::OneForOne)
             .child(failing_worker("one", &fails))
@@ -189,7 +189,7 @@ fn a_restart_by_hand_that_fails_keeps_the_spec() {
 
 #[test]
 fn an_ignored_child_is_kept_without_a_process_unless_temporary() {
-    run(async {
+    run(|| async {
         let ignored = |id: &str, restart| {
             ChildSpec::new(id, || async { Ok::<_, ExitReason>(Child::ignored()) }).restart(restart)
         };
@@ -216,7 +216,7 @@ fn an_ignored_child_is_kept_without_a_process_unless_temporary() {
 
 #[test]
 fn specs_get_the_defaults_of_otp() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .child(worker("worker"))
             .child(ChildSpec::supervisor("sub", || {
@@ -239,7 +239,7 @@ fn specs_get_the_defaults_of_otp() {
 
 #[test]
 fn the_spec_of_a_running_temporary_child_cannot_be_used_again() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .child(worker("one").restart(Restart::Temporary))
             .start_link()
@@ -258,7 +258,7 @@ fn the_spec_of_a_running_temporary_child_cannot_be_used_again() {
 
 #[test]
 fn which_children_lists_the_youngest_first() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .children([worker("one"), worker("two")])
             .start_link()
@@ -273,7 +273,7 @@ fn which_children_lists_the_youngest_first() {
 
 #[test]
 fn requests_during_a_failing_restart_loop() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         let sup = supervisor(Strategy::OneForOne)
             .intensity(u32::MAX, secs(3600))
@@ -305,7 +305,7 @@ fn requests_during_a_failing_restart_loop() {
 
 #[test]
 fn calls_wait_while_a_start_function_runs() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne).start_link().await.unwrap();
         let test = self_pid();
         let slow = ChildSpec::new("slow", move || async move {
@@ -328,7 +328,7 @@ fn calls_wait_while_a_start_function_runs() {
 
 #[test]
 fn a_supervisors_name_is_taken_once_and_free_after_its_end() {
-    run(async {
+    run(|| async {
         let start = || {
             Supervisor::new(Strategy::OneForOne)
                 .name("sup")
@@ -346,7 +346,7 @@ fn a_supervisors_name_is_taken_once_and_free_after_its_end() {
 
 #[test]
 fn many_children_start_and_stop() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne).start_link().await.unwrap();
         let idle = |n: usize| {
             ChildSpec::new(format!("child {n}"), || async {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use regrow_runtime::{
     Down, Exit, ExitReason, IntoExitReason, Pid, Runtime, SpawnOptions, monitor, processes,
-    receive, self_pid, send, sleep, trap_exit, try_receive, yield_now,
+    receive, self_pid, send, simulate_seeds, sleep, trap_exit, try_receive, yield_now,
 };
 use regrow_supervisor::{
     ChildInfo, ChildSpec, ChildState, Context, Counts, Next, Restart, StartError, Strategy,
@@ -19,8 +20,36 @@ use regrow_supervisor::{
 // Brings `Worker::start_link` along.
 pub(crate) use regrow_supervisor::GenServer;
 
-/// Runs a test as a process that traps exits. One that hangs ends the test program.
-pub(crate) fn run<F>(test: F)
+/// Orders of things that each test is simulated in.
+const SEEDS: Range<u64> = 0..20;
+
+/// Runs a test as a process that traps exits: with threads and in real time, where one that
+/// hangs ends the test program; then in simulations.
+pub(crate) fn run<F>(test: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    run_with_threads(test());
+    simulate_seeds(SEEDS, || {
+        let test = test();
+        async move {
+            trap_exit(true);
+            test.await;
+        }
+    });
+}
+
+/// As [`run`], of a test that takes something.
+pub(crate) fn run_with<T, F>(what: T, test: impl Fn(T) -> F)
+where
+    T: Clone,
+    F: Future<Output = ()> + Send + 'static,
+{
+    run(|| test(what.clone()));
+}
+
+/// As [`run`], without the simulations.
+pub(crate) fn run_with_threads<F>(test: F)
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -5,7 +5,7 @@ use crate::common::*;
 
 #[test]
 fn the_default_is_one_restart_in_five_seconds() {
-    run(async {
+    run(|| async {
         let sup = Supervisor::new(Strategy::OneForOne)
             .child(worker("one"))
             .start_link()
@@ -20,7 +20,7 @@ fn the_default_is_one_restart_in_five_seconds() {
 
 #[test]
 fn with_zero_the_first_crash_ends_the_supervisor() {
-    run(async {
+    run(|| async {
         let sup = Supervisor::new(Strategy::OneForOne)
             .intensity(0, secs(1))
             .child(worker("one"))
@@ -35,7 +35,7 @@ fn with_zero_the_first_crash_ends_the_supervisor() {
 
 #[test]
 fn restarts_are_forgotten_after_the_period() {
-    run(async {
+    run(|| async {
         let period = millis(40);
         let sup = Supervisor::new(Strategy::OneForOne)
             .intensity(1, period)
@@ -57,7 +57,7 @@ fn restarts_are_forgotten_after_the_period() {
 
 #[test]
 fn one_count_for_all_children() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .children([worker("one"), worker("two"), worker("three")])
             .start_link()
@@ -75,7 +75,7 @@ fn one_count_for_all_children() {
 
 #[test]
 fn restarts_by_hand_do_not_count() {
-    run(async {
+    run(|| async {
         let sup = Supervisor::new(Strategy::OneForOne)
             .intensity(0, secs(3600))
             .child(worker("one"))
@@ -93,7 +93,7 @@ fn restarts_by_hand_do_not_count() {
 
 #[test]
 fn every_retry_of_a_failing_restart_counts() {
-    run(async {
+    run(|| async {
         use std::sync::Arc;
         use std::sync::atomic::{AtomicU32, Ordering};
         let attempts = Arc::new(AtomicU32::new(0));

@@ -412,6 +412,6 @@ proptest! {
 
     #[test]
     fn a_supervisor_does_what_its_model_does((settings, steps) in scenario()) {
-        run(compare(settings, steps));
+        run(|| compare(settings.clone(), steps.clone()));
     }
 }

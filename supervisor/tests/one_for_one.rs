@@ -5,7 +5,7 @@ use crate::common::*;
 
 #[test]
 fn a_crash_restarts_only_the_child_that_crashed() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .child(worker("one"))
             .child(worker("two"))
@@ -26,7 +26,7 @@ fn a_crash_restarts_only_the_child_that_crashed() {
 
 #[test]
 fn a_restarted_child_keeps_its_place_in_the_order() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .children([worker("one"), worker("two"), worker("three")])
             .start_link()
@@ -43,7 +43,7 @@ fn a_restarted_child_keeps_its_place_in_the_order() {
 
 #[test]
 fn the_crash_beyond_the_intensity_ends_the_supervisor_with_shutdown() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .child(worker("one"))
             .child(worker("two"))
@@ -64,7 +64,7 @@ fn the_crash_beyond_the_intensity_ends_the_supervisor_with_shutdown() {
 
 #[test]
 fn a_failed_restart_is_retried_until_the_intensity_is_spent() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         let sup = supervisor(Strategy::OneForOne)
             .intensity(4, secs(3600))
@@ -85,7 +85,7 @@ fn a_failed_restart_is_retried_until_the_intensity_is_spent() {
 
 #[test]
 fn an_ignored_restart_keeps_the_spec_without_a_process() {
-    run(async {
+    run(|| async {
         let ignore = Switch::default();
         let test = regrow_runtime::self_pid();
         let spec = {
@@ -119,7 +119,7 @@ fn an_ignored_restart_keeps_the_spec_without_a_process() {
 
 #[test]
 fn exits_of_strangers_are_ignored() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .child(worker("one"))
             .start_link()

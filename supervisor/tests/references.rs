@@ -9,7 +9,7 @@ const WORKER: Name<End> = Name::new("worker");
 
 #[test]
 fn a_reference_by_name_survives_a_restart_and_a_pid_does_not() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let start = move || Worker::start_link(("one", test)).name(WORKER);
         supervisor(Strategy::OneForOne)
@@ -33,7 +33,7 @@ fn a_reference_by_name_survives_a_restart_and_a_pid_does_not() {
 
 #[test]
 fn a_name_made_at_run_time_is_the_same_name() {
-    run(async {
+    run(|| async {
         let name = Name::<End>::from_string(format!("{}er", "work"));
         assert_eq!(ServerRef::from(&name), WORKER.server_ref());
         let start = Worker::start_link(("one", self_pid())).name(name.clone());

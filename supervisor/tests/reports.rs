@@ -77,7 +77,7 @@ fn kinds<'a>(reports: &'a [Fields]) -> Vec<(&'a str, &'a str)> {
 fn reports_have_stable_names_and_tell_the_restart_budget() {
     let collector = Collector::new();
 
-    run(async {
+    run_with_threads(async {
         let sup = Supervisor::new(Strategy::OneForOne)
             .name("crashing")
             .intensity(1, secs(3600))
@@ -112,7 +112,7 @@ fn reports_have_stable_names_and_tell_the_restart_budget() {
     assert_eq!(reports[2]["restarts_left"], "0");
     assert_eq!(reports[4]["reason"], "reached maximum restart intensity");
 
-    run(async {
+    run_with_threads(async {
         let fails = Switch::default();
         let sup = Supervisor::new(Strategy::OneForOne)
             .name("failing")
@@ -138,7 +138,7 @@ fn reports_have_stable_names_and_tell_the_restart_budget() {
     assert_eq!(reports[2]["restarts_left"], "1");
     assert_eq!(reports[3]["restarts_left"], "0");
 
-    run(async {
+    run_with_threads(async {
         let sup = Supervisor::new(Strategy::OneForOne)
             .name("quiet")
             .child(worker("obedient"))
@@ -172,7 +172,7 @@ fn reports_have_stable_names_and_tell_the_restart_budget() {
     assert_eq!(reports[3]["reason"], "killed");
     assert_eq!(reports[4]["reason"], "shutdown");
 
-    run(async {
+    run_with_threads(async {
         let sup = Supervisor::new(Strategy::OneForAll)
             .name("both")
             .child(worker("one"))
@@ -205,7 +205,7 @@ fn reports_have_stable_names_and_tell_the_restart_budget() {
     assert_eq!(errors[0]["report"], "shutdown_error");
     assert_eq!(errors[0]["reason"], "killed"); // as its link says; the monitor came too late
 
-    run(async {
+    run_with_threads(async {
         let sup = DynamicSupervisor::new()
             .name("dynamic")
             .intensity(0, secs(3600))

@@ -22,7 +22,7 @@ fn permanent_is_restarted_after_any_reason() {
         ExitReason::shutdown_with("done"),
         died(),
     ] {
-        run(async move {
+        run_with(reason, |reason| async move {
             let sup = with_worker(Restart::Permanent).await;
             end(pid(&sup, "one").await, reason);
             started("one").await;
@@ -38,7 +38,7 @@ fn transient_stays_down_after_an_ordinary_reason() {
         ExitReason::Shutdown,
         ExitReason::shutdown_with("done"),
     ] {
-        run(async move {
+        run_with(reason, |reason| async move {
             let sup = with_worker(Restart::Transient).await;
             end(pid(&sup, "one").await, reason);
             counts_become(&sup, [1, 0, 0, 1]).await;
@@ -52,7 +52,7 @@ fn transient_stays_down_after_an_ordinary_reason() {
 
 #[test]
 fn transient_is_restarted_after_an_abnormal_reason() {
-    run(async {
+    run(|| async {
         let sup = with_worker(Restart::Transient).await;
         end(pid(&sup, "one").await, died());
         exit(started("one").await, ExitReason::Kill);
@@ -64,7 +64,7 @@ fn transient_is_restarted_after_an_abnormal_reason() {
 #[test]
 fn temporary_is_forgotten_after_any_reason() {
     for reason in [ExitReason::Normal, ExitReason::Shutdown, died()] {
-        run(async move {
+        run_with(reason, |reason| async move {
             let sup = with_worker(Restart::Temporary).await;
             end(pid(&sup, "one").await, reason);
             counts_become(&sup, [0, 0, 0, 0]).await;
@@ -89,7 +89,7 @@ fn what_becomes_of_the_spec_depends_on_restart_type_and_end() {
     ] {
         for restart in RESTARTS {
             for way in [Way::Kill, Way::Normal, Way::Abnormal, Way::BySupervisor] {
-                run(async move {
+                run(|| async move {
                     let sup = supervisor(strategy).start_link().await.unwrap();
                     let spec = || worker("one").restart(restart);
                     let first = sup.start_child(spec()).await.unwrap();
@@ -126,7 +126,7 @@ fn what_becomes_of_the_spec_depends_on_restart_type_and_end() {
 
 #[test]
 fn a_temporary_child_does_not_keep_what_its_start_function_captured() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne).start_link().await.unwrap();
         let large = std::sync::Arc::new(vec![0_u8; 1 << 20]);
         let test = regrow_runtime::self_pid();

@@ -35,7 +35,7 @@ async fn alive(sup: &SupervisorRef) -> bool {
 #[test]
 fn children_that_are_not_significant_never_shut_the_supervisor_down() {
     for mode in MODES {
-        run(async move {
+        run(|| async move {
             let sup = supervisor(Strategy::OneForOne)
                 .intensity(10, secs(3600))
                 .auto_shutdown(mode)
@@ -66,7 +66,7 @@ fn children_that_are_not_significant_never_shut_the_supervisor_down() {
 #[test]
 fn any_significant_ends_the_supervisor_with_the_first() {
     for reason in ends() {
-        run(async move {
+        run_with(reason, |reason| async move {
             let sup = supervisor(Strategy::OneForOne)
                 .auto_shutdown(AutoShutdown::AnySignificant)
                 .child(significant("one", Restart::Temporary))
@@ -89,7 +89,7 @@ fn any_significant_ends_the_supervisor_with_the_first() {
 #[test]
 fn all_significant_ends_the_supervisor_with_the_last() {
     for reason in ends() {
-        run(async move {
+        run_with(reason, |reason| async move {
             let sup = supervisor(Strategy::OneForOne)
                 .auto_shutdown(AutoShutdown::AllSignificant)
                 .child(significant("one", Restart::Temporary))
@@ -110,7 +110,7 @@ fn all_significant_ends_the_supervisor_with_the_last() {
 
 #[test]
 fn a_significant_child_stopped_by_hand_counts_as_gone_for_the_others() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .auto_shutdown(AutoShutdown::AllSignificant)
             .child(significant("one", Restart::Transient))
@@ -127,7 +127,7 @@ fn a_significant_child_stopped_by_hand_counts_as_gone_for_the_others() {
 
 #[test]
 fn a_transient_significant_child_counts_only_when_it_ends_normally() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForOne)
             .auto_shutdown(AutoShutdown::AnySignificant)
             .child(significant("one", Restart::Transient))
@@ -142,7 +142,7 @@ fn a_transient_significant_child_counts_only_when_it_ends_normally() {
 
 #[test]
 fn a_child_being_restarted_is_still_there_for_all_significant() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         let restarting = failing_worker("one", &fails)
             .restart(Restart::Transient)
@@ -175,7 +175,7 @@ fn children_stopped_because_of_a_sibling_do_not_count() {
         Strategy::RestForOne,
     ] {
         for mode in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
-            run(async move {
+            run(|| async move {
                 let sup = supervisor(strategy)
                     .auto_shutdown(mode)
                     .child(worker("crashes").restart(Restart::Transient))
@@ -200,7 +200,7 @@ fn children_stopped_because_of_a_sibling_do_not_count() {
 #[test]
 fn auto_shutdown_of_a_sub_supervisor_escalates_iff_it_is_significant() {
     for is_significant in [true, false] {
-        run(async move {
+        run(|| async move {
             let test = self_pid();
             let inner = move || {
                 let task = ChildSpec::new("task", move || Worker::start_link(("task", test)));
@@ -232,7 +232,7 @@ fn auto_shutdown_of_a_sub_supervisor_escalates_iff_it_is_significant() {
 
 #[test]
 fn significant_without_auto_shutdown_is_refused() {
-    run(async {
+    run(|| async {
         let id = || "one".into();
         let wrong = SpecError::SignificantWithoutAutoShutdown { id: id() };
         let spec = || significant("one", Restart::Transient);
@@ -250,7 +250,7 @@ fn significant_without_auto_shutdown_is_refused() {
 
 #[test]
 fn significant_and_permanent_is_refused() {
-    run(async {
+    run(|| async {
         for mode in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
             let wrong = SpecError::SignificantPermanent { id: "one".into() };
             let spec = || worker("one").significant(true);
@@ -266,7 +266,7 @@ fn significant_and_permanent_is_refused() {
 
 #[test]
 fn every_other_combination_is_accepted() {
-    run(async {
+    run(|| async {
         for mode in MODES {
             for restart in RESTARTS {
                 for is_significant in [false, true] {

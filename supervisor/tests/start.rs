@@ -15,7 +15,7 @@ fn failed_child(error: &StartError) -> &FailedToStartChild {
 
 #[test]
 fn children_start_in_the_order_given() {
-    run(async {
+    run(|| async {
         supervisor(Strategy::OneForOne)
             .children([worker("one"), worker("two"), worker("three")])
             .start_link()
@@ -27,7 +27,7 @@ fn children_start_in_the_order_given() {
 
 #[test]
 fn a_failing_child_undoes_the_start_in_reverse() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         fails.set(true);
         let error = supervisor(Strategy::OneForOne)
@@ -52,7 +52,7 @@ fn a_failing_child_undoes_the_start_in_reverse() {
 
 #[test]
 fn the_inner_reason_is_carried_outwards_unchanged() {
-    run(async {
+    run(|| async {
         let inner = || {
             Supervisor::new(Strategy::OneForOne)
                 .child(ChildSpec::new("bad", || async {
@@ -84,7 +84,7 @@ fn the_inner_reason_is_carried_outwards_unchanged() {
 
 #[test]
 fn duplicate_ids_are_refused_by_name() {
-    run(async {
+    run(|| async {
         let error = supervisor(Strategy::OneForOne)
             .children([worker("one"), worker("two"), worker("one")])
             .start_link()
@@ -99,7 +99,7 @@ fn duplicate_ids_are_refused_by_name() {
 
 #[test]
 fn a_period_of_zero_is_refused() {
-    run(async {
+    run(|| async {
         let expected = || StartError::Exit(ExitReason::error(SpecError::ZeroPeriod));
         let error = Supervisor::new(Strategy::OneForOne)
             .intensity(1, secs(0))

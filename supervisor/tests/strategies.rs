@@ -5,7 +5,7 @@ use crate::common::*;
 
 #[test]
 fn one_for_all_stops_the_others_in_reverse_and_starts_all_in_order() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForAll)
             .children([worker("one"), worker("two"), worker("three")])
             .start_link()
@@ -21,7 +21,7 @@ fn one_for_all_stops_the_others_in_reverse_and_starts_all_in_order() {
 
 #[test]
 fn one_for_all_ends_at_the_crash_beyond_the_intensity() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForAll)
             .children([worker("one"), worker("two")])
             .start_link()
@@ -41,7 +41,7 @@ fn one_for_all_ends_at_the_crash_beyond_the_intensity() {
 
 #[test]
 fn one_for_all_escalates_when_a_restart_keeps_failing() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         let sup = supervisor(Strategy::OneForAll)
             .child(worker("one"))
@@ -59,7 +59,7 @@ fn one_for_all_escalates_when_a_restart_keeps_failing() {
 
 #[test]
 fn one_for_all_starts_over_when_another_child_fails_its_restart() {
-    run(async {
+    run(|| async {
         let fails_once = Switch::default();
         let spec = {
             let fails_once = fails_once.clone();
@@ -97,7 +97,7 @@ fn one_for_all_starts_over_when_another_child_fails_its_restart() {
 
 #[test]
 fn rest_for_one_restarts_the_failed_child_and_those_after_it() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::RestForOne)
             .children([worker("one"), worker("two"), worker("three")])
             .start_link()
@@ -119,7 +119,7 @@ fn rest_for_one_restarts_the_failed_child_and_those_after_it() {
 
 #[test]
 fn rest_for_one_escalates_when_a_later_child_cannot_be_restarted() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         let sup = supervisor(Strategy::RestForOne)
             .child(worker("one"))
@@ -137,7 +137,7 @@ fn rest_for_one_escalates_when_a_later_child_cannot_be_restarted() {
 
 #[test]
 fn rest_for_one_keeps_children_before_the_one_that_fails_its_restart() {
-    run(async {
+    run(|| async {
         let fails = Switch::default();
         let sup = supervisor(Strategy::RestForOne)
             .intensity(1_000_000, secs(3600))
@@ -161,7 +161,7 @@ fn rest_for_one_keeps_children_before_the_one_that_fails_its_restart() {
 
 #[test]
 fn a_restart_starts_stopped_children_in_its_range_too() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForAll)
             .child(worker("one"))
             .child(worker("terminated"))
@@ -181,7 +181,7 @@ fn a_restart_starts_stopped_children_in_its_range_too() {
 #[test]
 fn temporary_bystanders_are_stopped_and_forgotten() {
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
-        run(async move {
+        run(|| async move {
             let sup = supervisor(strategy)
                 .child(worker("permanent"))
                 .child(worker("temporary").restart(Restart::Temporary))
@@ -200,7 +200,7 @@ fn temporary_bystanders_are_stopped_and_forgotten() {
 #[test]
 fn a_child_that_is_not_restarted_never_touches_its_siblings() {
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
-        run(async move {
+        run(|| async move {
             let sup = supervisor(strategy)
                 .child(worker("temporary").restart(Restart::Temporary))
                 .child(worker("sibling"))
@@ -218,7 +218,7 @@ fn a_child_that_is_not_restarted_never_touches_its_siblings() {
 
 #[test]
 fn siblings_that_crash_at_the_same_time_count_once() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::OneForAll)
             .intensity(1, secs(3600))
             .children([worker("one"), worker("two"), worker("three")])
@@ -253,7 +253,7 @@ fn siblings_that_crash_at_the_same_time_count_once() {
 
 #[test]
 fn a_child_before_the_restarted_ones_that_crashes_meanwhile_is_not_forgotten() {
-    run(async {
+    run(|| async {
         let sup = supervisor(Strategy::RestForOne)
             .children([worker("one"), worker("two"), worker("three")])
             .start_link()
@@ -278,7 +278,7 @@ fn a_child_before_the_restarted_ones_that_crashes_meanwhile_is_not_forgotten() {
 
 #[test]
 fn five_children_stop_and_start_in_strict_order() {
-    run(async {
+    run(|| async {
         let ids = ["w2", "w9", "w1", "w7", "w3"];
         let sup = supervisor(Strategy::RestForOne)
             .children(ids.map(worker))

@@ -46,7 +46,7 @@ async fn plant() -> regrow_supervisor::SupervisorRef {
 
 #[test]
 fn the_tree_shows_every_supervisor_and_worker() {
-    run(async {
+    run(|| async {
         let sup = plant().await;
         let root = sup.pid().unwrap();
         let tree = print_tree(root).await.unwrap();
@@ -87,7 +87,7 @@ app A (supervisor, one_for_one)
 
 #[test]
 fn the_children_of_a_dynamic_supervisor_come_by_pid() {
-    run(async {
+    run(|| async {
         let rooms = DynamicSupervisor::new().start_link().await.unwrap();
         for _ in 0..20 {
             rooms.start_child(worker("room")).await.unwrap();
@@ -101,7 +101,7 @@ fn the_children_of_a_dynamic_supervisor_come_by_pid() {
 
 #[test]
 fn a_child_said_to_be_a_supervisor_that_is_none_is_shown_as_silent() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let pretender = move || Worker::start_link(("pretender", test));
         let sup = supervisor(Strategy::OneForOne)
@@ -116,7 +116,7 @@ fn a_child_said_to_be_a_supervisor_that_is_none_is_shown_as_silent() {
 
 #[test]
 fn workers_are_not_asked() {
-    run(async {
+    run(|| async {
         // A process that leaves questions in its mailbox: asking would mean waiting.
         let idle = || async { Ok::<_, ExitReason>(spawn_trapping(receive::<()>())) };
         let sup = supervisor(Strategy::OneForOne)
@@ -133,7 +133,7 @@ fn workers_are_not_asked() {
 
 #[test]
 fn the_root_must_be_a_supervisor() {
-    run(async {
+    run(|| async {
         let worker = Worker::start_link(("one", self_pid())).await.unwrap();
         let pid = worker.pid().unwrap();
         assert_eq!(print_tree(pid).await, Err(CallError::NoReply));

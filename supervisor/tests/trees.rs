@@ -27,7 +27,7 @@ fn worker_of(test: Pid, id: &'static str) -> ChildSpec {
 
 #[test]
 fn a_failing_subtree_is_started_afresh_as_it_was_written_down() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let failures = Arc::new(AtomicU32::new(0));
         let fragile = {
@@ -87,7 +87,7 @@ fn a_failing_subtree_is_started_afresh_as_it_was_written_down() {
 
 #[test]
 fn the_names_of_a_nested_tree_are_taken_again_whatever_dies() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let top = supervisor(Strategy::OneForOne)
             // A killed supervisor's children may still have their names when it comes back, so
@@ -135,7 +135,7 @@ fn the_names_of_a_nested_tree_are_taken_again_whatever_dies() {
 
 #[test]
 fn giving_up_counts_as_an_ordinary_end_for_a_transient_supervisor() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let top = supervisor(Strategy::OneForOne)
             .child(

@@ -67,6 +67,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use tracing::dispatcher::{self, Dispatch};
+use tracing::subscriber::NoSubscriber;
+
 pub(crate) use self::driver::Driver;
 use self::driver::{Loop, Stopped, with_driver, with_loop};
 pub use self::report::{ProcessState, SimulationError, SimulationErrorKind, Standstill};
@@ -240,17 +243,22 @@ impl Simulation {
         install_hook();
         let place = std::panic::Location::caller();
         let settings = self.clone();
-        // A subscriber that the caller has for this thread sees the simulation, too.
-        let subscriber = tracing::dispatcher::get_default(Clone::clone);
+        // A subscriber that the caller has for its thread only sees the simulation, too.
+        let subscriber = dispatcher::get_default(Dispatch::clone);
         // A thread of its own is as fresh as the simulation: nothing of the caller's is in it.
         let thread = thread::Builder::new().name(format!("seed {}", self.seed));
         let thread = thread.spawn(move || {
-            tracing::dispatcher::with_default(&subscriber, || {
+            let work = || {
                 let ended = with_loop(settings.seed, settings.keeps_trace, |turns| {
                     settings.drive(turns, place, main)
                 });
                 ended.unwrap_or_else(|error| Err(settings.not_started(error)))
-            })
+            };
+            if subscriber.is::<NoSubscriber>() {
+                work()
+            } else {
+                dispatcher::with_default(&subscriber, work)
+            }
         });
         let thread = thread.map_err(|error| self.not_started(error))?;
         match thread.join() {

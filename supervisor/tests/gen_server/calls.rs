@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn a_reply_may_come_later() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         let call = server.call(Command::Keep);
         server.cast(Command::ReplyToKept);
@@ -12,7 +12,7 @@ fn a_reply_may_come_later() {
 
 #[test]
 fn a_call_without_a_reply_times_out_and_a_late_reply_is_dropped() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         let late = server.call(Command::Keep).timeout(millis(1)).await;
         assert_eq!(late, Err(CallError::Timeout));
@@ -23,7 +23,7 @@ fn a_call_without_a_reply_times_out_and_a_late_reply_is_dropped() {
 
 #[test]
 fn a_dropped_request_is_told_at_once() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         let dropped = server.call(Command::Drop).no_timeout().await;
         assert_eq!(dropped, Err(CallError::NoReply));
@@ -33,7 +33,7 @@ fn a_dropped_request_is_told_at_once() {
 
 #[test]
 fn a_dead_server_or_a_missing_name_is_noproc() {
-    run(async {
+    run(|| async {
         let server = start(Init::Fine).await;
         server.stop(ExitReason::Normal, None).await.unwrap();
         assert_eq!(echo(&server).await, Err(CallError::NoProc));
@@ -45,7 +45,7 @@ fn a_dead_server_or_a_missing_name_is_noproc() {
 
 #[test]
 fn a_server_that_ends_without_a_reply_tells_its_reason_even_if_normal() {
-    run(async {
+    run(|| async {
         for reason in [ExitReason::Normal, ExitReason::Shutdown, died()] {
             let server = start(Init::Fine).await;
             let told = server
@@ -58,7 +58,7 @@ fn a_server_that_ends_without_a_reply_tells_its_reason_even_if_normal() {
 
 #[test]
 fn requests_kept_or_queued_when_the_server_ends_are_told_its_reason() {
-    run(async {
+    run(|| async {
         let server = start(Init::Fine).await;
         server.cast(Command::Wait);
         let kept = server.call(Command::Keep);
@@ -72,7 +72,7 @@ fn requests_kept_or_queued_when_the_server_ends_are_told_its_reason() {
 
 #[test]
 fn a_process_cannot_call_itself() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         let called = server.call(Command::CallYourself).await.unwrap();
         assert_eq!(called, Err(CallError::CallingSelf));

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn stop_from_a_callback_runs_terminate_and_ends_with_the_reason() {
-    run(async {
+    run(|| async {
         for reason in [ExitReason::Normal, ExitReason::shutdown_with("x"), died()] {
             let server = start_link(Init::Fine).await;
             server.cast(Command::Stop(reason.clone()));
@@ -14,7 +14,7 @@ fn stop_from_a_callback_runs_terminate_and_ends_with_the_reason() {
 
 #[test]
 fn a_panic_runs_terminate_with_it_and_ends_with_it() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         server.cast(Command::Panic);
         let ExitReason::Panic(panic) = reason_in_terminate().await else {
@@ -28,7 +28,7 @@ fn a_panic_runs_terminate_with_it_and_ends_with_it() {
 
 #[test]
 fn a_panic_in_handle_info_ends_the_server() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         send(server.pid().unwrap(), "what is this?");
         assert!(matches!(reason_in_terminate().await, ExitReason::Panic(_)));
@@ -39,7 +39,7 @@ fn a_panic_in_handle_info_ends_the_server() {
 
 #[test]
 fn an_exit_of_oneself_in_a_callback_runs_terminate() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         server.cast(Command::Exit(died()));
         assert_eq!(reason_in_terminate().await, died());
@@ -49,7 +49,7 @@ fn an_exit_of_oneself_in_a_callback_runs_terminate() {
 
 #[test]
 fn a_panic_in_terminate_replaces_the_reason() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         server.cast(Command::Terminate(Terminate::Panic));
         server.cast(Command::Stop(ExitReason::Normal));
@@ -61,7 +61,7 @@ fn a_panic_in_terminate_replaces_the_reason() {
 #[test]
 fn the_parents_exit_ends_a_trapping_server_and_never_reaches_handle_info() {
     for reason in [ExitReason::Normal, ExitReason::Shutdown, died()] {
-        run(async move {
+        run_with(reason, |reason| async move {
             let test = self_pid();
             let because = reason.clone();
             let parent = spawn(async move {
@@ -85,7 +85,7 @@ fn the_parents_exit_ends_a_trapping_server_and_never_reaches_handle_info() {
 
 #[test]
 fn an_exit_signal_sent_by_the_parent_counts_as_its_exit() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::TrapExit).await;
         exit(server.pid().unwrap(), ExitReason::Shutdown);
         assert_eq!(reason_in_terminate().await, ExitReason::Shutdown);
@@ -95,7 +95,7 @@ fn an_exit_signal_sent_by_the_parent_counts_as_its_exit() {
 
 #[test]
 fn a_parent_that_finishes_normally_leaves_a_server_that_does_not_trap() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let parent = spawn(async move {
             let server = Server::start_link((test, Init::Fine)).await.unwrap();
@@ -109,7 +109,7 @@ fn a_parent_that_finishes_normally_leaves_a_server_that_does_not_trap() {
 
 #[test]
 fn terminate_does_not_run_on_kill_nor_on_exit_signals_without_trapping() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         exit(server.pid().unwrap(), died());
         assert_eq!(exited(server.pid().unwrap()).await, died());

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn messages_of_other_types_reach_handle_info() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         send(server.pid().unwrap(), Foreign);
         assert_eq!(heard().await, "foreign");
@@ -11,7 +11,7 @@ fn messages_of_other_types_reach_handle_info() {
 
 #[test]
 fn the_servers_own_type_reaches_handle_however_it_was_sent() {
-    run(async {
+    run(|| async {
         let server = start(Init::Fine).await;
         send(server.pid().unwrap(), Command::Stop(ExitReason::Normal));
         assert_eq!(reason_in_terminate().await, ExitReason::Normal);
@@ -20,7 +20,7 @@ fn the_servers_own_type_reaches_handle_however_it_was_sent() {
 
 #[test]
 fn exits_of_others_and_downs_reach_handle_info_of_a_trapping_server() {
-    run(async {
+    run(|| async {
         struct Watcher(Pid);
         impl GenServer for Watcher {
             type Args = (Pid, Pid);
@@ -61,7 +61,7 @@ fn exits_of_others_and_downs_reach_handle_info_of_a_trapping_server() {
 
 #[test]
 fn the_default_handle_info_drops_the_message() {
-    run(async {
+    run(|| async {
         let worker = Worker::start_link(("one", self_pid())).await.unwrap();
         let pid = worker.pid().unwrap();
         send(pid, Foreign);
@@ -71,7 +71,7 @@ fn the_default_handle_info_drops_the_message() {
 
 #[test]
 fn an_idle_timeout_fires_once_if_nothing_comes() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         server.cast(Command::Idle(1));
         assert_eq!(heard().await, "timeout");
@@ -82,7 +82,7 @@ fn an_idle_timeout_fires_once_if_nothing_comes() {
 
 #[test]
 fn any_message_cancels_the_idle_timeout_and_a_queued_one_beats_zero() {
-    run(async {
+    run(|| async {
         let server = start_link(Init::Fine).await;
         server.cast(Command::Idle(0));
         send(server.pid().unwrap(), Foreign);

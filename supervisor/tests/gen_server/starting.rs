@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn start_and_start_link_return_when_init_is_done() {
-    run(async {
+    run(|| async {
         for server in [start(Init::Fine).await, start_link(Init::Fine).await] {
             assert_eq!(echo(&server).await, Ok("hello"));
         }
@@ -11,7 +11,7 @@ fn start_and_start_link_return_when_init_is_done() {
 
 #[test]
 fn a_taken_name_is_already_started_with_its_pid() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let first = Server::start((test, Init::Fine))
             .name("server")
@@ -34,7 +34,7 @@ fn a_taken_name_is_already_started_with_its_pid() {
 
 #[test]
 fn a_failing_init_gives_its_reason_and_frees_the_name_first() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         for round in 0..100 {
             let args = (test, Init::Fail(ExitReason::error("no")));
@@ -52,7 +52,7 @@ fn a_failing_init_gives_its_reason_and_frees_the_name_first() {
 
 #[test]
 fn a_failing_start_link_leaves_no_exit_in_a_trapping_parent() {
-    run(async {
+    run(|| async {
         for reason in [ExitReason::Normal, ExitReason::Shutdown, died()] {
             let args = (self_pid(), Init::Fail(reason.clone()));
             let error = Server::start_link(args).await.unwrap_err();
@@ -66,7 +66,7 @@ fn a_failing_start_link_leaves_no_exit_in_a_trapping_parent() {
 
 #[test]
 fn a_failing_start_link_kills_a_parent_that_does_not_trap() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let start = async move |reason| {
             let (_, reference) = spawn_monitor(async move {
@@ -88,7 +88,7 @@ fn a_failing_start_link_kills_a_parent_that_does_not_trap() {
 
 #[test]
 fn a_panicking_init_gives_the_panic() {
-    run(async {
+    run(|| async {
         let error = Server::start_link((self_pid(), Init::Panic)).await;
         let Err(StartError::Exit(ExitReason::Panic(panic))) = error else {
             panic!("not a panic: {error:?}");
@@ -101,7 +101,7 @@ fn a_panicking_init_gives_the_panic() {
 
 #[test]
 fn an_init_that_takes_too_long_is_killed_and_leaves_nothing() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         for link in [false, true] {
             let args = (test, Init::HangTrapping);
@@ -122,7 +122,7 @@ fn an_init_that_takes_too_long_is_killed_and_leaves_nothing() {
 
 #[test]
 fn a_server_killed_in_init_fails_its_start() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let starter = spawn(async move {
             let started = Server::start((test, Init::Hang)).await;
@@ -137,7 +137,7 @@ fn a_server_killed_in_init_fails_its_start() {
 
 #[test]
 fn a_linked_server_dies_with_its_starter_even_in_init() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         let starter = spawn(async move {
             let _started = Server::start_link((test, Init::Hang)).await;

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn stop_returns_when_the_server_has_ended_with_the_reason() {
-    run(async {
+    run(|| async {
         for reason in [ExitReason::Normal, ExitReason::Shutdown, died()] {
             let server = start(Init::Fine).await;
             assert_eq!(server.stop(reason.clone(), None).await, Ok(()));
@@ -16,7 +16,7 @@ fn stop_returns_when_the_server_has_ended_with_the_reason() {
 
 #[test]
 fn stop_by_a_name_that_nobody_has_is_noproc() {
-    run(async {
+    run(|| async {
         let name = regrow_supervisor::Name::<Command>::new("server");
         let start = Server::start((self_pid(), Init::Fine)).name(&name);
         start.await.unwrap();
@@ -29,7 +29,7 @@ fn stop_by_a_name_that_nobody_has_is_noproc() {
 
 #[test]
 fn stop_waits_behind_earlier_messages() {
-    run(async {
+    run(|| async {
         let server = start(Init::Fine).await;
         let call = server.call(|reply| Command::Echo("first", reply));
         server.stop(ExitReason::Normal, None).await.unwrap();
@@ -39,7 +39,7 @@ fn stop_waits_behind_earlier_messages() {
 
 #[test]
 fn stop_tells_when_the_server_ends_otherwise() {
-    run(async {
+    run(|| async {
         let server = start(Init::Fine).await;
         server.cast(Command::Terminate(Terminate::Panic));
         let stopped = server.stop(ExitReason::Normal, None).await;
@@ -52,7 +52,7 @@ fn stop_tells_when_the_server_ends_otherwise() {
 
 #[test]
 fn stop_may_time_out_and_stays_requested() {
-    run(async {
+    run(|| async {
         let server = start(Init::Fine).await;
         server.cast(Command::Terminate(Terminate::Hang));
         let stopped = server.stop(ExitReason::Normal, Some(millis(1))).await;
