@@ -15,6 +15,7 @@ mod reports;
 mod restart_types;
 mod shutdown;
 mod significant;
+mod simulation;
 mod start;
 mod strategies;
 mod tree;
