@@ -1,6 +1,7 @@
 //! Simulation: the same seed is the same way, time is virtual, and what comes to nothing
 //! says why.
 
+use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
 use std::panic::catch_unwind;
 use std::pin::Pin;
@@ -35,7 +36,7 @@ struct Nested {
 
 #[derive(Default)]
 struct Woken {
-    numbers: Mutex<Vec<usize>>,
+    numbers: Mutex<VecDeque<usize>>,
     outer: Mutex<Option<Waker>>,
 }
 
@@ -43,7 +44,7 @@ struct ChildWaker(usize, Arc<Woken>);
 
 impl Wake for ChildWaker {
     fn wake(self: Arc<Self>) {
-        self.1.numbers.lock().unwrap().push(self.0);
+        self.1.numbers.lock().unwrap().push_back(self.0);
         if let Some(outer) = self.1.outer.lock().unwrap().take() {
             outer.wake();
         }
@@ -63,15 +64,16 @@ impl Nested {
     /// The first output, of whichever child.
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<u32> {
         *self.woken.outer.lock().unwrap() = Some(cx.waker().clone());
-        let numbers = std::mem::take(&mut *self.woken.numbers.lock().unwrap());
-        for number in numbers {
+        loop {
+            let Some(number) = self.woken.numbers.lock().unwrap().pop_front() else {
+                return Poll::Pending;
+            };
             let waker = Waker::from(Arc::new(ChildWaker(number, self.woken.clone())));
             let child = self.children[number].as_mut();
             if let Poll::Ready(output) = child.poll(&mut Context::from_waker(&waker)) {
                 return Poll::Ready(output * 100 + number as u32);
             }
         }
-        Poll::Pending
     }
 }
 
@@ -120,7 +122,7 @@ async fn busy() -> Vec<String> {
             send(me, format!("nested {output}"));
             let number = (output % 100) as usize;
             nested.children[number] = child();
-            nested.woken.numbers.lock().unwrap().push(number);
+            nested.woken.numbers.lock().unwrap().push_back(number);
         }
     });
     for n in 0..8_u32 {
@@ -310,7 +312,7 @@ fn hours_of_timers_and_timeouts_take_no_time_and_none_is_early() {
 
 #[test]
 fn who_waits_by_yielding_comes_to_the_time_he_waits_for() {
-    let turns = Simulation::new(3).run(async {
+    let turns = Simulation::new(3).max_turns(100_000).run(async {
         let flag = Arc::new(AtomicUsize::new(0));
         let setter = flag.clone();
         spawn(async move {
@@ -338,7 +340,7 @@ fn a_standstill_names_who_waits_and_what_is_in_its_mailbox() {
         send_named("server", 1_u8).unwrap();
         send_named("server", 2_u8).unwrap();
         send_named("server", "three").unwrap();
-        receive::<String>().await;
+        regrow_runtime::receive! { text: String => drop(text) }
     });
     let error = error.unwrap_err();
     let text = error.to_string();
@@ -349,6 +351,7 @@ fn a_standstill_names_who_waits_and_what_is_in_its_mailbox() {
         panic!("{error}");
     };
     assert_eq!(boss.label.as_deref(), Some("the boss"));
+    assert!(boss.waiting_at.is_some() && boss.waiting_at != Some(boss.spawned_at));
     assert!(!boss.runnable && boss.messages.is_empty() && boss.parent.is_none());
     assert_eq!(server.name.as_deref(), Some("server"));
     assert_eq!(server.messages, [("u8", 2), ("&str", 1)]);

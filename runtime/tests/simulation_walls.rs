@@ -10,9 +10,9 @@ use std::time::Duration;
 use regrow_runtime::net::{TcpListener, TcpStream};
 use regrow_runtime::simulation::{Simulation, SimulationErrorKind, random_below, seed};
 use regrow_runtime::{
-    Down, ExitReason, Handle, Pid, Reply, ReplyError, Runtime, SpawnError, SpawnOptions, exit,
-    is_alive, link, monitor, monotonic_time, receive, reply_channel, self_pid, send, send_after,
-    simulate, sleep, spawn_monitor,
+    Down, ExitReason, Handle, Pid, Reply, ReplyError, Runtime, SpawnError, SpawnOptions, blocking,
+    exit, is_alive, link, monitor, monotonic_time, receive, reply_channel, self_pid, send,
+    send_after, simulate, sleep, spawn_monitor,
 };
 
 /// Does something on another thread, which is over when this returns.
@@ -75,6 +75,7 @@ fn another_thread_can_neither_spawn_nor_arm_timers_through_a_handle() {
                 .unwrap_err()
         });
         assert_eq!(refused, SpawnError::Simulation);
+        assert_eq!(Handle::current().stats().timers, 0);
         assert!(
             receive::<&str>()
                 .timeout(Duration::from_secs(1))
@@ -169,6 +170,20 @@ fn outside_a_simulation_there_is_no_seed_and_time_is_real() {
     runtime.block_on(sleep(Duration::from_millis(3)));
     let elapsed = monotonic_time() - before;
     assert!(elapsed >= Duration::from_millis(3) && elapsed < Duration::from_secs(500));
+}
+
+#[test]
+fn blocking_work_is_done_on_the_only_thread_and_in_no_time() {
+    simulate(1, async {
+        let before = monotonic_time();
+        let thread = blocking(|| std::thread::current().id()).await;
+        assert_eq!(thread, std::thread::current().id());
+        assert!(monotonic_time() - before < Duration::from_millis(1));
+        spawn_monitor(async { blocking(|| panic!("on the way")).await });
+        let reason = receive::<Down>().await.reason;
+        assert!(reason.to_string().contains("on the way"), "{reason}");
+        assert_eq!(Handle::current().stats().blocking.threads, 0);
+    });
 }
 
 #[test]
