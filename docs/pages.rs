@@ -17,4 +17,5 @@ pages! {
     gen_server: "src/gen-server.md",
     supervision: "src/supervision.md",
     applications: "src/applications.md",
+    simulation: "src/simulation.md",
 }

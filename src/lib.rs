@@ -22,6 +22,7 @@
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends, and who hears of them.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
 //! - [`processes`], [`process_info`]: looking inside.
+//! - [`simulate`], [`simulation`]: the same on one thread, in virtual time, in an order from a seed.
 //!
 //! # Example
 //!
