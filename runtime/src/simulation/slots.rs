@@ -109,3 +109,47 @@ impl Slots {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{ExitReason, receive, simulate, spawn};
+
+    #[test]
+    fn a_simulation_finds_its_own_slots_and_another_thread_none() {
+        let pid = simulate(1, async {
+            let child = spawn(receive::<()>());
+            assert!(slot(child.index()).is_some());
+            assert!(slot(child.index() + 10 * BLOCK).is_none());
+            child
+        });
+        assert!(pid.is_simulated() && pid.to_string() == "<0.2.1>");
+        assert!(slot(pid.index()).is_none());
+    }
+
+    #[test]
+    fn slots_of_a_simulation_that_is_over_are_used_again_as_good_as_new() {
+        let blocks = || SPARE.lock().len();
+        let busy = || {
+            simulate(1, async {
+                for _ in 0..3 * BLOCK {
+                    spawn(async { crate::exit(crate::self_pid(), ExitReason::Kill) });
+                    spawn(receive::<()>());
+                    crate::yield_now().await;
+                }
+                local::with(|local| local.slots.0.borrow().len())
+            })
+        };
+        let used = busy();
+        assert!(used >= 3, "{used} blocks");
+        // Tests beside this one have a few in use, or give a few back.
+        let before = blocks();
+        for _ in 0..50 {
+            assert_eq!(busy(), used);
+        }
+        assert!(blocks() < before + 10, "{before} became {}", blocks());
+        for block in &*SPARE.lock() {
+            assert!(block.iter().all(|slot| slot.inbox.generation() == 1));
+        }
+    }
+}
