@@ -75,14 +75,14 @@ fn another_thread_can_neither_spawn_nor_arm_timers_through_a_handle() {
                 .unwrap_err()
         });
         assert_eq!(refused, SpawnError::Simulation);
-        assert_eq!(Handle::current().stats().timers, 0);
+        assert_eq!(Handle::current().system_info().timers, 0);
         assert!(
             receive::<&str>()
                 .timeout(Duration::from_secs(1))
                 .await
                 .is_err()
         );
-        assert_eq!(Handle::current().stats().spawned, 1);
+        assert_eq!(Handle::current().system_info().spawned, 1);
         // From within it works.
         let inside = Handle::current();
         inside.spawn(async move { send(me, "inside") });
@@ -182,7 +182,7 @@ fn blocking_work_is_done_on_the_only_thread_and_in_no_time() {
         spawn_monitor(async { blocking(|| panic!("on the way")).await });
         let reason = receive::<Down>().await.reason;
         assert!(reason.to_string().contains("on the way"), "{reason}");
-        assert_eq!(Handle::current().stats().blocking.threads, 0);
+        assert_eq!(Handle::current().system_info().blocking.threads, 0);
     });
 }
 

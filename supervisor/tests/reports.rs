@@ -272,7 +272,7 @@ impl GenServer for Fragile {
 fn a_crash_of_a_child_is_one_report_of_the_server_and_one_of_the_process() {
     const FRAGILE: Name<Break> = Name::new("fragile");
     let collector = Collector::new();
-    run(async {
+    run_with_threads(async {
         register("the first", self_pid()).unwrap();
         let child = ChildSpec::new("fragile", || Fragile::start_link(()).name(FRAGILE));
         let fragile = || FRAGILE.server_ref();
