@@ -273,7 +273,7 @@ fn pids_references_and_names_begin_afresh_in_each_simulation() {
             let heir = spawn(pending::<()>());
             assert_eq!(whereis("child"), None);
             assert_eq!(processes(), [self_pid(), heir]);
-            assert_eq!(Handle::current().stats().processes, 2);
+            assert_eq!(Handle::current().system_info().processes, 2);
             format!("{child} {reference:?} {heir} {:?}", seed())
         })
     };
