@@ -17,5 +17,6 @@ pages! {
     gen_server: "src/gen-server.md",
     supervision: "src/supervision.md",
     applications: "src/applications.md",
+    net: "src/net.md",
     simulation: "src/simulation.md",
 }

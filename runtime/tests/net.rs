@@ -2,17 +2,19 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_lite::future::{poll_once, zip};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use regrow_runtime::net::{TcpListener, TcpStream};
+use regrow_runtime::net::{
+    Fd, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host,
+};
 use regrow_runtime::{
-    Down, ExitReason, Pid, Runtime, exit, monitor, receive, self_pid, send, sleep, spawn,
-    spawn_monitor,
+    Down, ExitReason, Handle, Pid, Runtime, blocking, exit, monitor, receive, self_pid, send,
+    sleep, spawn, spawn_monitor, yield_now,
 };
 
 fn run<F>(body: F) -> F::Output
@@ -122,6 +124,95 @@ fn a_socket_needs_a_process() {
     let connecting = TcpStream::connect("127.0.0.1:9");
     let error = futures_lite::future::block_on(connecting).unwrap_err();
     assert_eq!(error.to_string(), "must be used inside a regrow process");
+}
+
+#[test]
+fn a_host_is_connected_to_by_its_name() {
+    run(async {
+        let (listener, address) = listen();
+        let by_pair = TcpStream::connect(("localhost", address.port())).await;
+        assert_eq!(by_pair.unwrap().peer_addr().unwrap(), address);
+        let name = format!("localhost:{}", address.port());
+        let by_string = TcpStream::connect(&name).await.unwrap();
+        assert_eq!(by_string.peer_addr().unwrap(), address);
+        drop(listener);
+        let nonsense = TcpStream::connect("no port").await.unwrap_err();
+        assert_eq!(nonsense.kind(), ErrorKind::InvalidInput);
+        let unknown = lookup_host(("no such host.invalid", 1)).await;
+        assert!(unknown.is_err());
+    });
+}
+
+#[test]
+fn an_address_is_not_looked_up() {
+    // Nothing here is pending, and no thread is needed for it.
+    let addresses = futures_lite::future::block_on(async {
+        let v6 = (Ipv6Addr::LOCALHOST, 4);
+        let three: [SocketAddr; 1] = [([127, 0, 0, 1], 3).into()];
+        [
+            lookup_host("127.0.0.1:1").await,
+            lookup_host(("127.0.0.1", 2)).await,
+            lookup_host(&three[..]).await,
+            lookup_host(v6).await,
+            lookup_host(String::from("[::1]:5")).await,
+        ]
+        .map(|found| found.unwrap()[0])
+    });
+    assert_eq!(addresses.map(|address| address.port()), [1, 2, 3, 4, 5]);
+    let name = futures_lite::future::block_on(lookup_host("localhost:1")).unwrap_err();
+    assert_eq!(name.to_string(), "must be used inside a regrow process");
+}
+
+#[test]
+fn a_look_up_does_not_hold_the_worker() {
+    let runtime = Runtime::builder()
+        .workers(1)
+        .blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        // The pool's only thread is busy until this process, on the only worker, lets it go.
+        let busy = spawn(async move { blocking(move || gone.recv()).await.unwrap() });
+        while Handle::current().stats().blocking.threads == 0 {
+            yield_now().await;
+        }
+        let mut looking_up = pin!(lookup_host(("localhost", 1)));
+        assert!(poll_once(&mut looking_up).await.is_none());
+        go.send(()).unwrap();
+        assert!(!looking_up.await.unwrap().is_empty());
+        assert_ne!(busy, self_pid());
+    });
+}
+
+#[test]
+fn lingering_is_refused_because_it_blocks() {
+    run(async {
+        let (near, mut far) = pair().await;
+        assert_eq!(near.linger().unwrap(), None);
+        let error = near.set_linger(Some(Duration::from_secs(1))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        near.set_linger(Some(Duration::ZERO)).unwrap();
+        (&near).write_all(b"lost").await.unwrap();
+        drop(near);
+        let mut text = String::new();
+        let error = far.read_to_string(&mut text).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn a_peek_takes_nothing() {
+    run(async {
+        let (near, mut far) = pair().await;
+        let (peeked, written) = zip(near.peek(&mut [0; 8]), far.write_all(b"abc")).await;
+        assert_eq!((peeked.unwrap(), written.unwrap()), (3, ()));
+        let mut bytes = [0; 8];
+        assert_eq!((&near).read(&mut bytes).await.unwrap(), 3);
+        // After a short read it waits for the end like any other.
+        let (peeked, closed) = zip(near.peek(&mut bytes), far.close()).await;
+        assert_eq!((peeked.unwrap(), closed.unwrap()), (0, ()));
+    });
 }
 
 #[test]
@@ -358,13 +449,41 @@ fn vectored_reads_and_writes_use_all_buffers() {
 }
 
 #[test]
-fn a_socket_may_outlive_its_runtime() {
+fn sockets_of_every_kind_may_outlive_their_runtime() {
     let runtime = Runtime::new().unwrap();
-    let (near, far) = runtime.block_on(pair());
+    let (listener, (near, far), unix, udp, datagrams, pipe) = runtime.block_on(async {
+        let (reader, writer) = std::io::pipe().unwrap();
+        (
+            listen().0,
+            pair().await,
+            UnixStream::pair().unwrap(),
+            UdpSocket::bind("127.0.0.1:0").unwrap(),
+            UnixDatagram::pair().unwrap(),
+            (Fd::new(reader).unwrap(), Fd::new(writer).unwrap()),
+        )
+    });
     drop(runtime);
     assert_eq!(near.peer_addr().unwrap(), far.local_addr().unwrap());
-    drop(near);
-    drop(far);
+    // What need not wait works on; what has to is pending, and nobody wakes it.
+    futures_lite::future::block_on(async {
+        let mut byte = [0];
+        (&near).write_all(b"x").await.unwrap();
+        (&unix.0).write_all(b"x").await.unwrap();
+        datagrams.0.send(b"x").await.unwrap();
+        (&pipe.1).write_all(b"x").await.unwrap();
+        (&unix.1).read_exact(&mut byte).await.unwrap();
+        datagrams.1.recv(&mut byte).await.unwrap();
+        (&pipe.0).read_exact(&mut byte).await.unwrap();
+        assert!(poll_once((&unix.1).read(&mut byte)).await.is_none());
+        assert!(poll_once(udp.recv(&mut byte)).await.is_none());
+        // What it accepted could not be watched by anybody.
+        assert!(listener.accept().await.is_err());
+    });
+    drop((near, far, unix, datagrams, pipe));
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = std::net::TcpStream::connect(address).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
 #[test]
@@ -392,6 +511,9 @@ fn options_of_a_socket_can_be_read_back() {
         near.set_nodelay(true).unwrap();
         assert!(near.nodelay().unwrap());
         assert!(format!("{near:?}").contains(&near.local_addr().unwrap().port().to_string()));
+        near.set_ttl(7).unwrap();
+        assert_eq!(near.ttl().unwrap(), 7);
+        assert!(near.take_error().unwrap().is_none());
         far.shutdown(std::net::Shutdown::Both).unwrap();
         assert_eq!((&near).read(&mut [0]).await.unwrap(), 0);
     });

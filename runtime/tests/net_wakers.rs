@@ -1,6 +1,7 @@
 //! Sockets under selects, and under combinators that poll with wakers of their own.
 
 use std::future::{Future, poll_fn};
+use std::io::Write as _;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use futures_lite::future::{or, poll_once, zip};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use regrow_runtime::net::{TcpListener, TcpStream};
-use regrow_runtime::{Runtime, sleep};
+use regrow_runtime::net::{
+    Fd, OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream,
+};
+use regrow_runtime::{Runtime, sleep, yield_now};
 
 fn run<F>(body: F) -> F::Output
 where
@@ -114,6 +117,140 @@ fn a_socket_wakes_the_waker_of_its_poll_not_just_the_process() {
             assert!(poll_once(pin!(reads.next())).await.is_none());
             far[index].write_all(&[7]).await.unwrap();
             assert_eq!(reads.next().await, (index, [index as u8, 7]));
+        }
+    });
+}
+
+/// A few operations that wait, and what makes each of them ready, last first.
+async fn each_is_woken<F, W>(waits: Vec<F>, then: impl Fn(usize) -> W)
+where
+    F: Future<Output = usize>,
+    W: Future<Output = ()>,
+{
+    let count = waits.len();
+    let mut waits = WokenOnly::new(waits);
+    assert!(poll_once(pin!(waits.next())).await.is_none());
+    for index in (0..count).rev() {
+        then(index).await;
+        assert_eq!(waits.next().await, (index, index + 1));
+        assert!(poll_once(pin!(waits.next())).await.is_none());
+    }
+}
+
+const SOCKETS: usize = 10;
+
+#[test]
+fn a_udp_socket_wakes_the_waker_of_its_poll() {
+    run(async {
+        let bind = |_| Arc::new(UdpSocket::bind("127.0.0.1:0").unwrap());
+        let sockets: Vec<_> = (0..SOCKETS).map(bind).collect();
+        let addresses: Vec<_> = sockets.iter().map(|it| it.local_addr().unwrap()).collect();
+        let sender = bind(0);
+        let receive = |socket: Arc<UdpSocket>| async move {
+            let mut buffer = [0; 100];
+            socket.recv_from(&mut buffer).await.unwrap().0
+        };
+        each_is_woken(sockets.into_iter().map(receive).collect(), |index| {
+            let (sender, to) = (sender.clone(), addresses[index]);
+            async move {
+                sender.send_to(&vec![0; index + 1], to).await.unwrap();
+            }
+        })
+        .await;
+    });
+}
+
+#[test]
+fn receivers_of_one_socket_are_woken_one_after_the_other() {
+    run(async {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        let far = &far;
+        let receive = |_| async move {
+            let mut buffer = [0; 100];
+            far.recv(&mut buffer).await.unwrap()
+        };
+        let mut receives = WokenOnly::new((0..SOCKETS).map(receive));
+        assert!(poll_once(pin!(receives.next())).await.is_none());
+        for index in 0..SOCKETS {
+            near.send(&vec![0; index + 1]).await.unwrap();
+            assert_eq!(receives.next().await, (index, index + 1));
+        }
+    });
+}
+
+#[test]
+fn a_connection_wakes_the_wakers_of_both_halves() {
+    run(async {
+        let (near, far): (Vec<_>, Vec<_>) =
+            (0..SOCKETS).map(|_| UnixStream::pair().unwrap()).unzip();
+        let far = Arc::new(far);
+        let (readers, mut writers): (Vec<_>, Vec<_>) =
+            near.into_iter().map(UnixStream::into_split).unzip();
+        let read = |mut half: OwnedReadHalf<_>| async move {
+            let mut buffer = [0; 100];
+            half.read(&mut buffer).await.unwrap()
+        };
+        each_is_woken(readers.into_iter().map(read).collect(), |index| {
+            let far = far.clone();
+            async move {
+                let bytes = vec![0; index + 1];
+                (&far[index]).write_all(&bytes).await.unwrap();
+            }
+        })
+        .await;
+        let mut filled = Vec::new();
+        for half in &mut writers {
+            let mut count = 0;
+            while let Some(written) = poll_once(half.write(&[0; 4096])).await {
+                count += written.unwrap();
+                yield_now().await;
+            }
+            filled.push(count);
+        }
+        let write = |(index, mut half): (usize, OwnedWriteHalf<_>)| async move {
+            half.write_all(&[0; 4096]).await.unwrap();
+            index + 1
+        };
+        let writes = writers.into_iter().enumerate().map(write).collect();
+        each_is_woken(writes, |index| {
+            let (far, mut all) = (far.clone(), vec![0; filled[index]]);
+            async move { (&far[index]).read_exact(&mut all).await.unwrap() }
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_descriptor_wakes_the_waker_of_its_poll() {
+    run(async {
+        let (readers, writers): (Vec<_>, Vec<_>) =
+            (0..SOCKETS).map(|_| std::io::pipe().unwrap()).unzip();
+        let wait = |(index, pipe)| async move {
+            Fd::new(pipe).unwrap().readable().await.unwrap();
+            index + 1
+        };
+        let waits = readers.into_iter().enumerate().map(wait).collect();
+        each_is_woken(waits, |index| {
+            (&writers[index]).write_all(b"x").unwrap();
+            std::future::ready(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn acceptors_are_woken_in_their_order() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = &listener;
+        let accept = |_| async move { listener.accept().await.unwrap().1 };
+        let mut accepts = WokenOnly::new((0..SOCKETS).map(accept));
+        assert!(poll_once(pin!(accepts.next())).await.is_none());
+        for index in 0..SOCKETS {
+            let near = TcpStream::connect(address).await.unwrap();
+            let peer = near.local_addr().unwrap();
+            assert_eq!(accepts.next().await, (index, peer));
         }
     });
 }
