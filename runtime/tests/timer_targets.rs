@@ -173,40 +173,53 @@ fn a_timer_for_a_dead_process_never_is() {
 }
 
 #[test]
-fn a_call_in_a_timers_message_fails_when_the_target_dies() {
+fn a_call_in_a_timers_message_fails_with_the_reason_after_links_were_told() {
     run(2, async {
-        let (pid, _) = spawn_monitor(pending::<()>());
-        let (sender, reply) = reply_channel::<()>();
-        send_after(MINUTE, pid, sender);
-        exit(pid, ExitReason::Kill);
-        assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::NoProc)));
+        trap_exit(true);
+        for _ in 0..100 {
+            let pid = spawn_link(pending::<()>());
+            let (sender, reply) = reply_channel::<()>();
+            send_after(MINUTE, pid, sender);
+            exit(pid, ExitReason::Shutdown);
+            assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::Shutdown)));
+            let told = receive::<Exit>().timeout(Duration::ZERO).await;
+            assert_eq!(told.map(|exit| exit.pid).ok(), Some(pid));
+        }
     });
 }
 
 #[test]
-fn the_drop_of_a_timers_message_is_nobodys_and_may_do_anything() {
-    struct Evil(Handle, Pid, Drops);
+fn the_drop_of_a_timers_message_runs_as_the_target_and_may_do_anything() {
+    struct Evil(Handle, Pid, Pid, Drops);
     impl Drop for Evil {
         fn drop(&mut self) {
-            let Evil(handle, dead, drops) = self;
-            if regrow_runtime::try_self_pid().is_none() {
+            let Evil(handle, test, dead, drops) = self;
+            if regrow_runtime::try_self_pid() == Some(*dead) {
                 drop(drops.message());
             }
+            // It is dead: these come to nothing.
             send(*dead, drops.message());
+            send_after(MINUTE, *dead, drops.message());
             handle.send_after(MINUTE, *dead, drops.message());
+            assert!(regrow_runtime::register("evil", *dead).is_err());
+            // Its links are told still.
+            regrow_runtime::link(*test);
             panic!("in a drop");
         }
     }
     run(2, async {
+        trap_exit(true);
         let drops = Drops::default();
         let (pid, _) = spawn_monitor(pending::<()>());
         for _ in 0..3 {
-            let evil = Evil(Handle::current(), pid, drops.clone());
+            let evil = Evil(Handle::current(), self_pid(), pid, drops.clone());
             send_after(MINUTE, pid, evil);
         }
         exit(pid, ExitReason::Kill);
         assert_eq!(receive::<Down>().await.reason, ExitReason::Killed);
-        assert_eq!((drops.count(), armed()), (9, 0));
+        assert_eq!((drops.count(), armed()), (12, 0));
+        let told = receive::<Exit>().await;
+        assert_eq!((told.pid, told.reason), (pid, ExitReason::Killed));
     });
 }
 

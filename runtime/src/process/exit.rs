@@ -5,7 +5,7 @@
 //! 3. The mailbox is dropped.
 //! 4. The name is released.
 //! 5. The generation advances: *the point of death*.
-//! 6. Timers that are aimed at it are taken out.
+//! 6. Timers that are aimed at it are taken out, and their messages dropped.
 //! 7. Links are told.
 //! 8. Calls that will never be answered are told, then monitors.
 //! 9. The inbox is closed, and what is left in it is answered.
@@ -13,8 +13,8 @@
 //!
 //! So whoever sees the `Down`, or the failed call, finds the state dropped, the name
 //! free and the timers gone, and has the exit signal of its link, if there was one, in
-//! its inbox. Drops are user code: in 2 and 3 they run as the process, and may send,
-//! link and spawn; later ones run as no process at all.
+//! its inbox. Drops are user code: in 2, 3 and 6 they run as the process, and may
+//! send, link and spawn; later ones run as no process at all.
 
 use regrow_mailbox::Batch;
 
@@ -97,6 +97,7 @@ pub(super) fn exit(ending: Ending<'_>) {
         tell_of_exit(worker, pid, &reason);
     }
     if marks.timed() {
+        let _current = local.current.enter(Some(header));
         timer::release(&worker.shared, pid);
     }
     if marks.limited() {

@@ -275,7 +275,7 @@ impl SpawnOptions {
             let usable = slot.inbox.retire();
             shared.release_name(pid);
             if marks.timed() {
-                timer::release(shared, pid);
+                timer::release_unborn(shared, pid);
             }
             limit::close(pid);
             let mut left = slot.inbox.close();

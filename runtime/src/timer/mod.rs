@@ -17,7 +17,8 @@
 //! nobody's any more: whoever took it (to fire or to cancel it) sends or drops it.
 //! The model is in `loom.rs`.
 //!
-//! Messages are dropped outside of all locks: their drop is the user's code.
+//! Messages are dropped outside of all locks: their drop is the user's code. Those of a dead
+//! process are dropped as that process; no link or monitor has been told of its end by then.
 
 mod alarm;
 mod interval;
@@ -49,7 +50,7 @@ use self::wheel::{Key, Load, Wheel};
 use crate::clock;
 use crate::local;
 use crate::message::Message;
-use crate::panic::wake_caught;
+use crate::panic::{contain, wake_caught};
 use crate::pid::Pid;
 use crate::process::{drop_dead_letter, seems_alive, send_message};
 use crate::scheduler::Shared;
@@ -182,15 +183,13 @@ impl Timers {
         fired
     }
 
-    /// Takes out what is aimed at a process that has died, and drops it.
-    fn release(&self, dead: Pid) {
+    /// Takes out what is aimed at a process that has died, for `end` to drop.
+    fn release(&self, dead: Pid, end: fn(Action)) {
         let mut removed = Vec::new();
         loop {
             // Not all at once: others wait for the lock.
             let more = self.wheel.lock().remove_aimed(dead, LOT, &mut removed);
-            for action in removed.drain(..) {
-                action.drop_unfired();
-            }
+            removed.drain(..).for_each(end);
             if !more {
                 return;
             }
@@ -216,11 +215,25 @@ impl Timers {
 }
 
 /// At the end of a process that timers were aimed at, once its generation has advanced:
-/// takes them out of all wheels of its runtime, and drops their messages.
+/// takes them out of all wheels of its runtime, and drops their messages as whoever is
+/// current. That must be the process itself: calls in them then fail when the others do,
+/// and with its reason.
 #[cold]
 pub(crate) fn release(shared: &Shared, dead: Pid) {
+    release_with(shared, dead, |action| {
+        contain("the drop of a timer's message", || drop(action));
+    });
+}
+
+/// The same for a process that was born in vain, and is nobody.
+#[cold]
+pub(crate) fn release_unborn(shared: &Shared, dead: Pid) {
+    release_with(shared, dead, Action::drop_unfired);
+}
+
+fn release_with(shared: &Shared, dead: Pid, end: fn(Action)) {
     for wheel in 0..shared.workers() {
-        shared.timers(wheel).release(dead);
+        shared.timers(wheel).release(dead, end);
     }
 }
 
