@@ -4,8 +4,8 @@
 mod common;
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use common::run;
@@ -276,28 +276,30 @@ fn arming_at_a_process_that_dies_at_that_moment_leaves_nothing() {
 
 #[test]
 fn arming_from_threads_at_a_process_that_dies_at_that_moment_leaves_nothing() {
+    const TIMERS: usize = 300;
     let runtime = Runtime::builder().workers(2).build().unwrap();
     let handle = runtime.handle();
-    for round in 0..300 {
+    for round in 0..1_500 {
         let drops = Drops::default();
-        let target = runtime.spawn(async move {
-            for _ in 0..round % 11 {
-                yield_now().await;
+        let target = runtime.spawn(async { receive::<()>().await });
+        let begin = Barrier::new(2);
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (handle, drops, begin) = (&handle, &drops, &begin);
+                scope.spawn(move || {
+                    begin.wait();
+                    for number in 0..TIMERS {
+                        if number == round % 50 && thread == 0 {
+                            send(target, ());
+                        }
+                        handle.send_after(MINUTE, target, drops.message());
+                    }
+                });
             }
         });
-        let timers: usize = std::thread::scope(|scope| {
-            let arm = || {
-                for _ in 0..200 {
-                    handle.send_after(MINUTE, target, drops.message());
-                }
-                200
-            };
-            let threads = [scope.spawn(arm), scope.spawn(arm)];
-            threads.into_iter().map(|it| it.join().unwrap()).sum()
-        });
-        let patience = Instant::now() + MINUTE / 3;
-        while (drops.count(), handle.system_info().timers) != (timers, 0) {
-            assert!(Instant::now() < patience, "{} of {timers}", drops.count());
+        let patience = Instant::now() + MINUTE / 12;
+        while (drops.count(), handle.system_info().timers) != (2 * TIMERS, 0) {
+            assert!(Instant::now() < patience, "{} dropped", drops.count());
             std::thread::yield_now();
         }
     }
