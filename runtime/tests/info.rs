@@ -10,9 +10,10 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use common::run;
 use regrow_runtime::{
-    Down, ExitReason, Handle, Pid, ProcessInfo, Runtime, SpawnOptions, Status, WorkerInfo, exit,
-    is_alive, link, monitor, process_info, processes, receive, register, reply_channel, self_pid,
-    send, set_label, spawn, spawn_link, spawn_monitor, trap_exit, unregister, yield_now,
+    Down, ExitReason, Handle, Pid, ProcessInfo, Runtime, SpawnOptions, Status, WorkerInfo, alias,
+    exit, is_alive, link, monitor, process_info, processes, receive, register, reply_channel,
+    self_pid, send, set_label, spawn, spawn_link, spawn_monitor, trap_exit, unalias, unregister,
+    yield_now,
 };
 
 #[test]
@@ -365,5 +366,18 @@ fn a_name_that_is_not_there_is_none() {
         assert_eq!(info().await.name.as_deref(), Some("here"));
         unregister("here").unwrap();
         assert_eq!(info().await.name, None);
+    });
+}
+
+#[test]
+fn active_aliases_are_counted() {
+    run(1, async {
+        let aliases = async || process_info(self_pid()).await.unwrap().aliases;
+        let empty = process_info(self_pid()).await.unwrap().memory;
+        let mine: Vec<_> = (0..100).map(|_| alias()).collect();
+        assert_eq!(aliases().await, 100);
+        assert!(process_info(self_pid()).await.unwrap().memory > empty + 100 * 9);
+        mine.into_iter().for_each(|it| assert!(unalias(it)));
+        assert_eq!(aliases().await, 0);
     });
 }

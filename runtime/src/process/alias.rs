@@ -18,6 +18,7 @@ use regrow_mailbox::Envelope;
 use rustc_hash::FxHashMap;
 
 use super::links::with_header;
+use super::relations::bytes_of;
 use super::{drop_dead_letter, push_new, self_pid, signal};
 use crate::local;
 use crate::pid::{MonitorRef, Pid};
@@ -93,6 +94,14 @@ pub(crate) struct Aliases(FxHashMap<u64, Life>);
 impl Aliases {
     pub(crate) fn add(&mut self, id: u64, life: Life) {
         self.0.insert(id, life);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        bytes_of(&self.0)
     }
 
     /// `unalias`: whether it was active.

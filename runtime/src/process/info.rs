@@ -52,6 +52,8 @@ pub struct ProcessInfo {
     pub monitors: Vec<Monitored>,
     /// The processes that monitor it, one entry for each monitor.
     pub monitored_by: Vec<Pid>,
+    /// The number of its aliases that are active.
+    pub aliases: usize,
     /// Whether it traps exits.
     pub trap_exit: bool,
     /// The number of messages in its mailbox.
@@ -112,6 +114,7 @@ pub(super) fn gather(
         links,
         monitors,
         monitored_by,
+        aliases: header.with_relations(|it| it.alias_count()),
         trap_exit: header.is(Flag::TrapsExits),
         message_queue_len: queue.len(),
         messages,

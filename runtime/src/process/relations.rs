@@ -131,6 +131,18 @@ struct Rare {
     names: FxHashMap<MonitorRef, Arc<str>>,
 }
 
+impl Rare {
+    fn memory(&self) -> usize {
+        size_of::<Rare>() + self.aliases.memory() + bytes_of(&self.names)
+    }
+}
+
+/// Bytes of a table, about: a byte for each place beside the entry, and an eighth
+/// of the places stays free.
+pub(super) fn bytes_of<K, V>(table: &FxHashMap<K, V>) -> usize {
+    table.capacity() * (size_of::<(K, V)>() + 1) * 8 / 7
+}
+
 impl std::fmt::Debug for More {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("More")
@@ -153,17 +165,20 @@ impl Relations {
 
     /// Bytes of the tables, about.
     pub(crate) fn memory(&self) -> usize {
-        fn table<K, V>(map: &FxHashMap<K, V>) -> usize {
-            // A byte for each place beside the entry, and an eighth stays free.
-            map.capacity() * (size_of::<(K, V)>() + 1) * 8 / 7
-        }
         let Some(more) = &self.more else { return 0 };
         size_of::<More>()
-            + table(&more.links)
-            + table(&more.watchers)
-            + table(&more.monitors)
+            + bytes_of(&more.links)
+            + bytes_of(&more.watchers)
+            + bytes_of(&more.monitors)
             + more.foreign.memory()
             + more.failed.capacity() * size_of::<Box<dyn Fail>>()
+            + more.rare.as_ref().map_or(0, |it| it.memory())
+    }
+
+    /// How many aliases are active.
+    pub(crate) fn alias_count(&self) -> usize {
+        let rare = self.more.as_ref().and_then(|more| more.rare.as_ref());
+        rare.map_or(0, |rare| rare.aliases.len())
     }
 
     fn link_entry(&mut self, peer: Pid) -> Option<&mut LinkIds> {
