@@ -174,7 +174,7 @@ fn a_look_up_does_not_hold_the_worker() {
         let (go, gone) = std::sync::mpsc::channel::<()>();
         // The pool's only thread is busy until this process, on the only worker, lets it go.
         let busy = spawn(async move { blocking(move || gone.recv()).await.unwrap() });
-        while Handle::current().stats().blocking.threads == 0 {
+        while Handle::current().system_info().blocking.threads == 0 {
             yield_now().await;
         }
         let mut looking_up = pin!(lookup_host(("localhost", 1)));
