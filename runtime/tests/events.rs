@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::run;
 use regrow_runtime::{
-    Down, Event, EventKinds, ExitReason, Handle, Pid, Runtime, SpawnOptions, exit, receive,
-    register, self_pid, send, spawn, spawn_monitor, subscribe, unregister, yield_now,
+    Down, Event, EventKinds, ExitReason, Handle, Pid, Runtime, SpawnOptions, exit, process_info,
+    receive, register, self_pid, send, spawn, spawn_monitor, subscribe, unregister, yield_now,
 };
 
 const BIRTHS_AND_DEATHS: fn() -> EventKinds = || EventKinds::SPAWNED | EventKinds::EXITED;
@@ -292,4 +292,33 @@ fn waiting_for_an_event_gives_up_in_time() {
             .unwrap()
             .is_some()
     );
+}
+
+#[test]
+fn a_long_mailbox_is_an_event_but_not_to_itself() {
+    let builder = Runtime::builder().workers(1).long_queue(100, 10);
+    let runtime = builder.build().unwrap();
+    let stream = runtime.handle().events(EventKinds::LONG_QUEUE, 100);
+    let pids = runtime.block_on(async {
+        let me = self_pid();
+        subscribe(EventKinds::ALL);
+        let other = spawn(pending::<()>());
+        for target in [me, other] {
+            (0..120).for_each(|number: u32| send(target, number));
+            assert!(process_info(target).await.is_some());
+        }
+        let long = |event: &Event| event.kind() == EventKinds::LONG_QUEUE;
+        let mine = receive::<Event>().matching(long).await;
+        assert_eq!(mine.pid(), other);
+        assert!(regrow_runtime::try_receive_matching(long).is_none());
+        [me, other]
+    });
+    for pid in pids {
+        let Some(Event::LongQueue { pid: long, len, .. }) = stream.try_recv() else {
+            panic!("each is told once");
+        };
+        assert_eq!(long, pid);
+        assert!(len >= 120);
+    }
+    assert!(stream.try_recv().is_none());
 }

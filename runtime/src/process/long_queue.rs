@@ -7,6 +7,7 @@
 use regrow_mailbox::SaveQueue;
 
 use super::cell::{Flag, Header};
+use crate::events::{Event, EventKinds};
 use crate::panic::contain;
 use crate::pid::Pid;
 use crate::scheduler::Worker;
@@ -41,6 +42,10 @@ pub(super) fn look_at_rest(header: &Header, worker: &Worker, queue: &SaveQueue) 
 pub(super) fn sound(header: &Header, worker: &Worker, pid: Pid, queue: &SaveQueue) {
     if header.replace(Flag::HasLongQueue, true) {
         return;
+    }
+    if worker.shared.events.want(EventKinds::LONG_QUEUE) {
+        let len = queue.len();
+        worker.shared.events.emit(&Event::LongQueue { pid, len });
     }
     let name = worker.shared.names.name_of(pid);
     let label = worker.shared.label_of(header, pid);
