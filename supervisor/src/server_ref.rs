@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_runtime::proc_lib::{self, StopError};
-use regrow_runtime::{ExitReason, Handle, Pid, ReplyTo, reply_channel, send, try_self_pid};
+use regrow_runtime::{
+    Destination, ExitReason, Handle, Pid, ReplyTo, reply_channel, send, try_self_pid,
+};
 
 use crate::call::{Call, CallError};
 
@@ -316,6 +318,13 @@ impl<M> From<String> for Name<M> {
 impl<M> From<&Name<M>> for Name<M> {
     fn from(name: &Name<M>) -> Self {
         name.clone()
+    }
+}
+
+/// A timer for whoever has the name when its time has come.
+impl<M> From<Name<M>> for Destination {
+    fn from(name: Name<M>) -> Self {
+        Destination::Name(name.into())
     }
 }
 

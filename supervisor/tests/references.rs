@@ -1,6 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use regrow_runtime::{ExitReason, exit, self_pid, whereis};
+use regrow_runtime::{ExitReason, exit, self_pid, send_after, whereis};
 use regrow_supervisor::{ChildSpec, GenServer, Name, ServerRef, Strategy};
 
 use crate::common::*;
@@ -40,6 +41,19 @@ fn a_name_made_at_run_time_is_the_same_name() {
         let server = start.await.unwrap();
         assert_eq!(WORKER.whereis(), server.pid());
         assert_eq!(whereis(name.as_str()), server.pid());
+    });
+}
+
+#[test]
+fn a_timer_for_a_name_reaches_whoever_has_it_then() {
+    run(async {
+        let test = self_pid();
+        send_after(Duration::from_millis(20), WORKER, End(ExitReason::Normal));
+        let server = Worker::start_link(("one", test)).name(WORKER).await;
+        started("one").await;
+        let terminated = regrow_runtime::receive::<Terminated>().await;
+        assert_eq!(terminated.reason, ExitReason::Normal);
+        drop(server);
     });
 }
 
