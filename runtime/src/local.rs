@@ -38,6 +38,8 @@ pub(crate) struct Local {
     /// The slots of the simulation that this thread drives.
     pub(crate) slots: Slots,
     references: Cell<(u64, u64)>,
+    /// Tells simulations apart, which number their processes alike; 0 outside one.
+    pub(crate) simulation: Cell<u64>,
     /// On the thread of a simulation: its time, in nanoseconds.
     pub(crate) virtual_time: Cell<Option<u64>>,
     pub(crate) worker: OnceCell<Worker>,
@@ -59,6 +61,7 @@ thread_local! {
             free: RefCell::new(Vec::new()),
             slots: Slots::new(),
             references: Cell::new((0, 0)),
+            simulation: Cell::new(0),
             virtual_time: Cell::new(None),
             worker: OnceCell::new(),
         }
@@ -87,6 +90,8 @@ impl Local {
     pub(crate) fn begin_simulation(&self) {
         self.references.set((1, u64::MAX));
         self.virtual_time.set(Some(0));
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        self.simulation.set(NEXT.fetch_add(1, Ordering::Relaxed));
     }
 
     /// The simulation is over, and all its processes have ended.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use regrow_runtime::net::{TcpListener, TcpStream};
 use regrow_runtime::simulation::{Simulation, SimulationErrorKind, random_below, seed};
 use regrow_runtime::{
-    Down, ExitReason, Handle, Pid, Reply, ReplyError, Runtime, SpawnError, SpawnOptions, blocking,
-    exit, is_alive, link, monitor, monotonic_time, receive, reply_channel, self_pid, send,
-    send_after, simulate, sleep, spawn_monitor,
+    Down, ExitReason, Handle, MailboxPolicy, Pid, Reply, ReplyError, Runtime, SpawnError,
+    SpawnOptions, blocking, exit, is_alive, link, monitor, monotonic_time, receive, reply_channel,
+    self_pid, send, send_after, simulate, sleep, spawn_monitor, try_send, yield_now,
 };
 
 /// Does something on another thread, which is over when this returns.
@@ -35,7 +35,7 @@ fn a_wake_from_another_thread_is_lost_and_named_at_the_standstill() {
         panic!("{error}");
     };
     assert!(standstill.processes[0].tried_from_outside >= 1);
-    let wanted = "a thread outside the simulation tried to wake <0.1.1>";
+    let wanted = "a thread outside the simulation tried to reach <0.1.1>";
     assert!(error.to_string().contains(wanted), "{error}");
 }
 
@@ -54,7 +54,9 @@ fn a_message_from_another_thread_is_lost_and_a_call_in_it_told_so() {
     });
     let error = error.unwrap_err();
     assert!(
-        error.to_string().contains("tried to wake <0.1.1>, 2 times"),
+        error
+            .to_string()
+            .contains("tried to reach <0.1.1>, 2 times"),
         "{error}"
     );
 }
@@ -198,6 +200,31 @@ fn simulations_nest_and_know_nothing_of_each_other() {
         sleep(Duration::from_secs(1)).await;
         assert_eq!(inner(), alone);
         assert!(monotonic_time() >= Duration::from_secs(1));
+    });
+}
+
+#[test]
+fn limits_of_simulations_side_by_side_are_not_mixed_up() {
+    std::thread::scope(|scope| {
+        for limit in 1..=4_usize {
+            let work = move || {
+                for seed in 0..50 {
+                    simulate(seed, async move {
+                        let options = SpawnOptions::new()
+                            .mailbox_limit(limit, MailboxPolicy::Refuse)
+                            .monitor();
+                        let full = options.spawn(pending::<()>()).unwrap().pid;
+                        for sent in 0..10 {
+                            assert_eq!(try_send(full, sent).is_ok(), sent < limit);
+                            yield_now().await;
+                        }
+                        exit(full, ExitReason::Kill);
+                        receive::<Down>().await;
+                    });
+                }
+            };
+            scope.spawn(work);
+        }
     });
 }
 

@@ -39,6 +39,7 @@ use crate::message::{Down, Exit, Origin};
 use crate::panic::{contain, wake_caught};
 use crate::pid::Pid;
 use crate::reason::ExitReason;
+use crate::simulation::slots;
 
 /// What happens to a message for a mailbox that is full.
 ///
@@ -298,11 +299,13 @@ impl Limit {
     }
 }
 
-type Shard = RwLock<FxHashMap<u64, Arc<Limit>>>;
+type Shard = RwLock<FxHashMap<Key, Arc<Limit>>>;
+/// The space of a pid, and the pid packed.
+type Key = (u64, u64);
 
 const SHARDS: usize = 64;
 
-/// The limits of all processes that have one, by packed pid.
+/// The limits of all processes that have one.
 static LIMITS: [Shard; SHARDS] =
     [const { RwLock::new(FxHashMap::with_hasher(FxBuildHasher)) }; SHARDS];
 
@@ -310,16 +313,20 @@ fn shard(pid: Pid) -> &'static Shard {
     &LIMITS[pid.index() as usize % SHARDS]
 }
 
+fn key(pid: Pid) -> Key {
+    (slots::space(pid), pid.pack())
+}
+
 /// Works with the limit of a process, if it has one.
 fn with_limit<T>(pid: Pid, work: impl FnOnce(&Arc<Limit>) -> T) -> Option<T> {
     // Not under the shard's lock: the work may wake somebody.
-    let limit = shard(pid).read().get(&pid.pack()).cloned()?;
+    let limit = shard(pid).read().get(&key(pid)).cloned()?;
     Some(work(&limit))
 }
 
 /// The limit of a process that has the mark.
 pub(super) fn of(pid: Pid) -> Option<Arc<Limit>> {
-    shard(pid).read().get(&pid.pack()).cloned()
+    shard(pid).read().get(&key(pid)).cloned()
 }
 
 /// Whether a message may be sent to a process that has the mark. See [`Limit::reserve`].
@@ -331,13 +338,13 @@ pub(super) fn reserve(to: Pid, is_told: bool) -> Verdict {
 /// A birth with a limit: before the inbox is opened, with the mark.
 pub(super) fn set_at_birth(pid: Pid, max: usize, policy: MailboxPolicy) {
     let limit = Arc::new(Limit::new(max, policy, 0));
-    shard(pid).write().insert(pid.pack(), limit);
+    shard(pid).write().insert(key(pid), limit);
 }
 
 /// The end of a process with a limit, after the point of death: those that wait must
 /// find it dead.
 pub(super) fn close(pid: Pid) {
-    let limit = shard(pid).write().remove(&pid.pack());
+    let limit = shard(pid).write().remove(&key(pid));
     if let Some(limit) = limit {
         limit.close();
     }
@@ -444,7 +451,7 @@ pub fn mailbox_limit(max: usize, policy: MailboxPolicy) -> Option<MailboxLimit> 
         header.with_queue(|queue| queue.set_kind(signal::PLACED, counts))
     });
     let limit = Arc::new(Limit::new(max, policy, taken));
-    shard(me).write().insert(me.pack(), limit);
+    shard(me).write().insert(key(me), limit);
     if let Some(slot) = table::slot(me.index()) {
         owner::mark_limited(&slot.inbox);
     }

@@ -45,13 +45,11 @@ use crate::local;
 use crate::panic::discard;
 use crate::pid::Pid;
 use crate::scheduler;
-use crate::simulation::outside;
 
 /// Puts a signal into the inbox of a process and queues that to run if needed.
 /// A signal to a dead process is given back.
 pub(crate) fn push(to: Pid, mut envelope: Envelope) -> Result<(), Envelope> {
     let Some(slot) = table::slot(to.index()) else {
-        outside::note(to);
         return Err(envelope);
     };
     envelope.set_generation(to.generation());
@@ -99,10 +97,9 @@ pub(crate) fn seems_alive(pid: Pid) -> bool {
 
 /// Makes sure that a process gets another turn.
 pub(crate) fn wake(pid: Pid) {
-    let Some(slot) = table::slot(pid.index()) else {
-        return outside::note(pid);
-    };
-    if slot.inbox.wake(pid.generation()) {
+    if let Some(slot) = table::slot(pid.index())
+        && slot.inbox.wake(pid.generation())
+    {
         schedule(pid.index(), &slot.inbox);
     }
 }

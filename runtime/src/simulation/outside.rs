@@ -16,8 +16,8 @@ const KEPT: usize = 1024;
 struct Notes {
     /// The number of the next note.
     next: u64,
-    /// Number and pid, oldest first.
-    notes: VecDeque<(u64, Pid)>,
+    /// Number of the note, and index, oldest first.
+    notes: VecDeque<(u64, u32)>,
 }
 
 static NOTES: Mutex<Notes> = Mutex::new(Notes {
@@ -25,20 +25,16 @@ static NOTES: Mutex<Notes> = Mutex::new(Notes {
     notes: VecDeque::new(),
 });
 
-/// Notes that somebody has sent to, or woken, a process that this thread does not know,
-/// if it is a simulated one.
-#[cold]
-pub(crate) fn note(to: Pid) {
-    if !to.is_simulated() {
-        return;
-    }
+/// Notes that somebody has looked for a simulated process, to send to it or to wake it,
+/// on a thread that does not know it.
+pub(super) fn note(index: u32) {
     let mut notes = NOTES.lock();
     let number = notes.next;
     notes.next += 1;
     if notes.notes.len() == KEPT {
         notes.notes.pop_front();
     }
-    notes.notes.push_back((number, to));
+    notes.notes.push_back((number, index));
 }
 
 /// The number that the next note will have.
@@ -52,7 +48,7 @@ pub(super) fn next_note() -> u64 {
 pub(super) fn attempts_since(first: u64, pid: Pid) -> usize {
     let notes = NOTES.lock();
     let since = notes.notes.iter().filter(|(number, _)| *number >= first);
-    since.filter(|(_, to)| *to == pid).count()
+    since.filter(|(_, index)| *index == pid.index()).count()
 }
 
 /// A simulated process has tried to signal one that is not.

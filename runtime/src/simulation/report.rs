@@ -77,8 +77,8 @@ pub struct ProcessState {
     pub runnable: bool,
     /// The messages in its mailbox: how many of which type, oldest type first.
     pub messages: Vec<(&'static str, usize)>,
-    /// How often a thread outside the simulation has tried, in vain, to send to it or
-    /// to wake it.
+    /// How often a thread outside the simulation has tried, in vain, to reach it: to send
+    /// to it or to wake it.
     pub tried_from_outside: usize,
 }
 
@@ -221,7 +221,7 @@ impl fmt::Display for ProcessState {
         if self.tried_from_outside > 0 {
             write!(
                 f,
-                "; a thread outside the simulation tried to wake {}, {} times",
+                "; a thread outside the simulation tried to reach {}, {} times",
                 self.pid, self.tried_from_outside
             )?;
         }

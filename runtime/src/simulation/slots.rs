@@ -16,6 +16,7 @@ use std::cell::RefCell;
 
 use parking_lot::Mutex;
 
+use super::outside;
 use crate::local;
 use crate::pid::Pid;
 use crate::process::table::Slot;
@@ -47,7 +48,20 @@ pub(crate) fn slot(index: u32) -> Option<&'static Slot> {
     if !is_simulated(index) {
         return None;
     }
-    local::try_with(|local| local.slots.get(number(index)))?
+    let slot = local::try_with(|local| local.slots.get(number(index))).flatten();
+    if slot.is_none() {
+        outside::note(index);
+    }
+    slot
+}
+
+/// What tells the processes of this thread's simulation from those of others, which have
+/// the same pids: for tables that all share. 0 for processes that are not simulated.
+pub(crate) fn space(pid: Pid) -> u64 {
+    if !pid.is_simulated() {
+        return 0;
+    }
+    local::try_with(|local| local.simulation.get()).unwrap_or(0)
 }
 
 /// The live processes of the simulation that this thread drives, by their numbers.
