@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
+use std::sync::atomic::{AtomicUsize, fence};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -26,8 +26,12 @@ use slab::Slab;
 use direction::{Direction, Waiter};
 use epoll::{Events, Poller};
 
+use crate::primitive::AtomicBool;
+
 mod direction;
 mod epoll;
+#[cfg(all(test, loom))]
+mod loom;
 mod source;
 
 pub(crate) use source::Source;

@@ -82,19 +82,11 @@ const BACKLOG: i32 = 4096;
 
 /// The reactor of the runtime whose process this is.
 fn reactor() -> io::Result<Arc<Reactor>> {
-    refuse_in_simulation()?;
-    crate::scheduler::current_reactor().ok_or_else(outside)
-}
-
-/// What comes from a network differs each time.
-fn refuse_in_simulation() -> io::Result<()> {
-    if crate::clock::virtual_time().is_none() {
-        return Ok(());
+    if crate::clock::virtual_time().is_some() {
+        // What comes from a network differs each time.
+        let why = "a simulation has no network: what comes from outside could not be repeated";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
     }
-    let why = "a simulation has no network: what comes from outside could not be repeated";
-    Err(io::Error::new(io::ErrorKind::Unsupported, why))
-}
-
-fn outside() -> io::Error {
-    io::Error::other("must be used inside a regrow process")
+    let outside = "must be used inside a regrow process";
+    crate::scheduler::current_reactor().ok_or_else(|| io::Error::other(outside))
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use sealed::Target;
 
-use super::{outside, refuse_in_simulation};
+use super::reactor;
 use crate::runtime::Handle;
 
 /// What says where to connect to: socket addresses, pairs of an address or a host name and a port,
@@ -62,9 +62,9 @@ pub async fn lookup_host(host: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>
     if let Target::Known(addresses) = target {
         return Ok(addresses);
     }
-    refuse_in_simulation()?;
-    let handle = Handle::try_current().ok_or_else(outside)?;
-    let looked_up = handle.blocking(move || match target {
+    // There is none outside a process, and in a simulation.
+    reactor()?;
+    let looked_up = Handle::current().blocking(move || match target {
         Target::Known(addresses) => Ok(addresses),
         Target::Host(host, port) => all(&(host.as_str(), port)),
         Target::Name(name) => all(&name.as_str()),

@@ -61,16 +61,16 @@
 //! the other. An attempt from `NONE` may miss a mark, but then the event comes after it in the
 //! word's order: its change to `EMPTY` fails, or is undone by whoever has claimed that event.
 //!
+//! `loom.rs` has the short read under the model checker.
+//!
 //! The word goes to and from `FOREIGN` only while the mutex is held. So the mutex holds a waker
 //! exactly while the word says so.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::task::Waker;
 
-use parking_lot::Mutex;
-
 use crate::panic::wake_caught;
+use crate::primitive::{AtomicU64, Mutex, lock};
 use crate::process::budget::Refused;
 use crate::process::waker::{plain_pid, wake_packed};
 
@@ -109,7 +109,7 @@ impl Direction {
         let mut word = self.word.load(Acquire);
         loop {
             if word == FOREIGN {
-                let mut foreign = self.foreign.lock();
+                let mut foreign = lock(&self.foreign);
                 match self.replace(FOREIGN, READY) {
                     Ok(()) => return foreign.take().map(Waiter::Foreign),
                     Err(now) => word = now,
@@ -152,7 +152,7 @@ impl Direction {
         self.wait_as(plain_pid(waker), waker)
     }
 
-    fn wait_as(&self, pid: Option<u64>, waker: &Waker) -> bool {
+    pub(super) fn wait_as(&self, pid: Option<u64>, waker: &Waker) -> bool {
         let Some(pid) = pid else {
             return self.wait_locked(FOREIGN, Some(waker));
         };
@@ -173,7 +173,7 @@ impl Direction {
     /// `wait` to or from `FOREIGN`.
     fn wait_locked(&self, new: u64, waker: Option<&Waker>) -> bool {
         let mut waker = waker.cloned();
-        let mut foreign = self.foreign.lock();
+        let mut foreign = lock(&self.foreign);
         let mut word = self.word.load(Acquire);
         loop {
             if word == READY {
@@ -244,6 +244,8 @@ mod tests {
     use std::sync::{Arc, mpsc};
     use std::task::Wake;
     use std::thread;
+
+    use parking_lot::Mutex;
 
     use super::*;
 
