@@ -91,6 +91,7 @@ pub use process::info::{ProcessInfo, Status, is_alive, process_info, processes, 
 pub use process::limit::{MailboxLimit, MailboxOverflow, MailboxPolicy, mailbox_limit};
 pub use process::links::{exit, link, trap_exit, unlink};
 pub use process::monitors::{demonitor, demonitor_flush, monitor, monitor_alias, monitor_named};
+pub use process::priority::{Priority, set_priority};
 pub use process::receive::{
     Receive, ReceiveAny, ReceiveMatching, ReceiveTimeout, Timeout, receive, receive_any,
     try_receive, try_receive_matching,

@@ -9,6 +9,7 @@ use super::ancestry::Ancestor;
 use super::cell::{Flag, Header};
 use super::limit::{self, MailboxLimit};
 use super::links::with_header;
+use super::priority::{self, Priority};
 use super::reply::{Reply, reply_channel};
 use super::signal::{self, Control};
 use super::{push_new, self_pid, table, try_self_pid};
@@ -56,6 +57,8 @@ pub struct ProcessInfo {
     pub aliases: usize,
     /// Whether it traps exits.
     pub trap_exit: bool,
+    /// Its priority.
+    pub priority: Priority,
     /// The number of messages in its mailbox.
     pub message_queue_len: usize,
     /// The types of the messages in its mailbox, oldest first, but not more than the
@@ -116,6 +119,7 @@ pub(super) fn gather(
         monitored_by,
         aliases: header.with_relations(|it| it.alias_count()),
         trap_exit: header.is(Flag::TrapsExits),
+        priority: priority::of(pid),
         message_queue_len: queue.len(),
         messages,
         memory: memory + tables + nodes,

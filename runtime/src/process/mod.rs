@@ -21,6 +21,7 @@ pub(crate) mod links;
 pub(crate) mod long_queue;
 pub(crate) mod monitors;
 pub(crate) mod owner;
+pub(crate) mod priority;
 pub(crate) mod receive;
 pub(crate) mod receive_end;
 pub(crate) mod receive_macro;
@@ -108,7 +109,16 @@ pub(crate) fn wake(pid: Pid) {
 fn schedule(index: u32, inbox: &Inbox) {
     // Ours to read: the token keeps the tenant, and so its owner, in place.
     let owner = inbox.owner().load(Ordering::Relaxed);
-    scheduler::schedule(index, owner::runtime(owner));
+    match owner::is_ordinary(owner) {
+        true => scheduler::schedule(index, owner::runtime(owner)),
+        false => schedule_special(index, owner),
+    }
+}
+
+/// As [`schedule`], for a process that does not go to the ordinary queues.
+#[cold]
+pub(crate) fn schedule_special(index: u32, owner: u32) {
+    scheduler::schedule_special(index, owner::runtime(owner), owner::priority(owner));
 }
 
 /// The pid of the current process (OTP: `self/0`).

@@ -9,6 +9,8 @@ use super::ancestry::Ancestry;
 use super::cell::{Flag, Header, ProcessPtr};
 use super::limit::{self, MailboxPolicy};
 use super::owner;
+use super::priority::Priority;
+use super::schedule_special;
 use super::table;
 use super::turn::answer_for_dead;
 use crate::events::{Event, EventKinds, Told};
@@ -89,6 +91,7 @@ pub struct SpawnOptions {
     spawned_at: Option<&'static Location<'static>>,
     name: Option<Arc<str>>,
     label: Option<Arc<str>>,
+    priority: Priority,
 }
 
 impl SpawnOptions {
@@ -193,6 +196,25 @@ impl SpawnOptions {
         self
     }
 
+    /// The priority of the process; [`Priority::Normal`] unless said otherwise (OTP:
+    /// `{priority, Level}`).
+    ///
+    /// ```
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// use regrow_runtime::{Priority, SpawnOptions, process_info};
+    ///
+    /// let sweeper = std::future::pending::<()>();
+    /// let sweeper = SpawnOptions::new().priority(Priority::Low).spawn(sweeper).unwrap();
+    /// let info = process_info(sweeper.pid).await.unwrap();
+    /// assert_eq!(info.priority, Priority::Low);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
     /// Spawns the process.
     ///
     /// # Errors
@@ -255,12 +277,12 @@ impl SpawnOptions {
             Header::new(parent, place)
         };
         header.set(Flag::TrapsExits, self.trap_exit);
+        let owner = owner::newborn(shared.id, self.priority, self.limit.is_some(), false);
         // Opened before it is named: nobody finds a name whose inbox is closed.
         if let Some((max, policy)) = self.limit {
             limit::set_at_birth(pid, max, policy);
         }
-        slot.inbox
-            .open(owner::newborn(shared.id, self.limit.is_some()));
+        slot.inbox.open(owner);
         let spawned = || put_spawned(shared, pid, parent, place);
         let told = match self.name {
             Some(name) => shared.register_newborn(name, pid, spawned),
@@ -317,7 +339,11 @@ impl SpawnOptions {
         // token is ours as well, until the process is queued (T2).
         unsafe { slot.set_process(Some(process)) };
         local.spend(BIRTH);
-        scheduler::schedule_newborn(index, shared);
+        if owner::is_ordinary(owner) {
+            scheduler::schedule_newborn(index, shared);
+        } else {
+            schedule_special(index, owner);
+        }
         Ok(Spawned {
             pid,
             monitor,

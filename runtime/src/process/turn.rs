@@ -6,6 +6,7 @@
 //! 4. Park, or queue again if something came meanwhile or the body asked.
 
 use std::mem::ManuallyDrop;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use regrow_mailbox::{Batch, Envelope, SaveQueue};
@@ -19,7 +20,7 @@ use super::limit;
 use super::long_queue;
 use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::table::{self, Slot};
-use super::{budget, drop_dead_letter, push_new, waker};
+use super::{budget, drop_dead_letter, owner, push_new, schedule_special, waker};
 use crate::local::Local;
 use crate::message::{Down, Exit, Origin};
 use crate::panic::{catch, wake_caught};
@@ -90,8 +91,14 @@ pub(crate) fn look<T>(index: u32, work: impl FnOnce(Pid, &Header) -> T) -> Optio
 
 /// The turn is over and the process lives: parks it, or queues it again.
 fn go_on(worker: &Worker, slot: &Slot, wants_turn: bool, index: u32) {
-    if wants_turn || !slot.inbox.park() {
-        worker.push_back(index);
+    if !wants_turn && slot.inbox.park() {
+        return;
+    }
+    // On the cache line of the inbox's word. The process may have changed it.
+    let owner = slot.inbox.owner().load(Ordering::Relaxed);
+    match owner::is_ordinary(owner) {
+        true => worker.push_back(index),
+        false => schedule_special(index, owner),
     }
 }
 

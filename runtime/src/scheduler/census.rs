@@ -15,7 +15,7 @@ impl Shared {
     /// Processes that are queued to run.
     pub(crate) fn queued(&self) -> usize {
         let of_cores = self.cores.iter().map(|core| queued_at(core));
-        of_cores.sum::<usize>() + self.inlet.len()
+        of_cores.sum::<usize>() + self.inlet.len() + self.ranks.0.len()
     }
 
     /// Sockets and other sources of I/O.

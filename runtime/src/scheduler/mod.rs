@@ -12,6 +12,7 @@ mod idle;
 mod loom;
 mod parker;
 mod queue;
+mod ranks;
 mod worker;
 
 use std::ptr;
@@ -27,6 +28,7 @@ use self::cores::{Cores, Seat};
 use self::idle::Idle;
 use self::parker::Bed;
 use self::queue::Inlet;
+use self::ranks::Ranks;
 pub(crate) use self::worker::Worker;
 use crate::blocking::pool::{self, Pool};
 use crate::clock;
@@ -39,6 +41,7 @@ use crate::pid::Pid;
 use crate::process::cell::{Flag, Header};
 use crate::process::long_queue::LongQueue;
 use crate::process::owner;
+use crate::process::priority::Priority;
 use crate::reactor::Reactor;
 use crate::simulation::Driver;
 use crate::timer::Timers;
@@ -58,6 +61,8 @@ pub(crate) struct Shared {
     cores: Cores,
     seats: Box<[Seat]>,
     inlet: Inlet,
+    /// Processes of any but normal priority.
+    ranks: Alone<Ranks>,
     idle: Idle,
     reactor: Arc<Reactor>,
     /// The tick at which it was made.
@@ -81,6 +86,10 @@ pub(crate) struct Shared {
     thread_ended: Condvar,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
+
+/// On cache lines of its own.
+#[repr(align(128))]
+struct Alone<T>(T);
 
 /// The runtimes that exist, by number: how a wake from any thread finds the
 /// queues of the process that it wakes.
@@ -120,6 +129,7 @@ impl Shared {
             cores: Cores::new(settings.workers),
             seats: (0..settings.workers).map(|_| Seat::new()).collect(),
             inlet: Inlet::new(),
+            ranks: Alone(Ranks::new()),
             idle: Idle::new(),
             reactor: Arc::new(Reactor::new()?),
             started: clock::now(),
@@ -356,6 +366,23 @@ pub(crate) fn schedule(index: u32, runtime: u32) {
 fn inject(index: u32, runtime: u32) {
     // The runtime exists: it outlives its processes, and this one lives.
     with_registered(runtime, |shared| shared.inject(index));
+}
+
+/// As [`schedule`], for a process that does not go to the ordinary queues.
+pub(crate) fn schedule_special(index: u32, runtime: u32, priority: Priority) {
+    let mine = local::try_with(|local| match local.worker.get() {
+        Some(worker) if worker.shared.id == runtime => {
+            worker.push_special(index, priority);
+            true
+        }
+        _ => false,
+    });
+    if mine != Some(true) {
+        with_registered(runtime, |shared| {
+            shared.ranks.0.push(index, priority);
+            shared.wake_another();
+        });
+    }
 }
 
 /// Queues a newborn process to run.

@@ -71,6 +71,11 @@ impl Inlet {
         self.0.len()
     }
 
+    /// Takes one.
+    pub(crate) fn take(&self) -> Option<u32> {
+        until_decided(|| self.0.steal())
+    }
+
     /// Moves some to `queue` and takes one of them.
     pub(crate) fn steal_into(&self, queue: &RunQueue) -> Option<u32> {
         until_decided(|| self.0.steal_batch_with_limit_and_pop(&queue.0, STEAL_MAX))

@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::cores::{Core, Counters, FreeCore};
 use super::idle::Workplace;
 use super::queue::RunQueue;
+use super::ranks::URGENT;
 use super::{ReactorBed, Shared};
 use crate::clock;
 use crate::local;
+use crate::process::priority::Priority;
 use crate::process::turn;
 use crate::simulation::Driver;
 use crate::timer::Timers;
@@ -20,6 +22,9 @@ const TIMER_TURNS: u32 = 32;
 /// Turns between two looks at the inlet, so that local work does not starve it; a
 /// multiple of the former, as the next one, so that most turns ask only once.
 const INLET_TURNS: u32 = 64;
+/// Turns between two of processes of low priority, while there are others (OTP:
+/// `RESCHEDULE_LOW`).
+const LOW_TURNS: u32 = 8;
 /// Turns between two looks at sockets while there is other work: a system call.
 const IO_TURNS: u32 = 256;
 /// How often in a row the next-process slot may pass the queue by.
@@ -100,6 +105,19 @@ impl Worker {
             return driver.push(index);
         }
         self.queue.push(index);
+        self.count_push();
+    }
+
+    /// Queues a process of any but normal priority.
+    pub(super) fn push_special(&self, index: u32, priority: Priority) {
+        if let Some(driver) = &self.driver {
+            return driver.push(index);
+        }
+        self.shared.ranks.0.push(index, priority);
+        self.count_push();
+    }
+
+    fn count_push(&self) {
         let pushed = self.pushed.get() + 1;
         self.pushed.set(pushed);
         if pushed >= PUSHES_PER_CALL {
@@ -137,7 +155,7 @@ impl Worker {
             while let Some(index) = worker.next().or_else(|| worker.search()) {
                 // More than this one to run, and nobody was told: somebody else
                 // may take it. A lone process is not worth a wake-up.
-                if worker.pushed.get() > 0 && !worker.queue.is_empty() {
+                if worker.pushed.get() > 0 && worker.has_more() {
                     worker.call_for_help();
                 }
                 worker.pushed.set(0);
@@ -151,8 +169,16 @@ impl Worker {
         let turns = self.turns.get().wrapping_add(1);
         self.turns.set(turns);
         self.counters().turns.add(1);
-        if turns.is_multiple_of(TIMER_TURNS)
-            && let Some(index) = self.look_around(turns)
+        if turns.is_multiple_of(TIMER_TURNS) {
+            self.look_around(turns);
+        }
+        if self.shared.ranks.0.may_have_any()
+            && let Some(index) = self.next_by_priority(turns)
+        {
+            return Some(index);
+        }
+        if turns.is_multiple_of(INLET_TURNS)
+            && let Some(index) = self.shared.inlet.steal_into(&self.queue)
         {
             return Some(index);
         }
@@ -169,17 +195,33 @@ impl Worker {
         self.queue.pop()
     }
 
-    /// What a busy worker looks at now and then.
+    /// What a busy worker looks at now and then, whatever it runs.
     #[cold]
-    fn look_around(&self, turns: u32) -> Option<u32> {
+    fn look_around(&self, turns: u32) {
         self.fire_timers();
         if turns.is_multiple_of(IO_TURNS) {
             self.look_at_io();
         }
-        if turns.is_multiple_of(INLET_TURNS) {
-            return self.shared.inlet.steal_into(&self.queue);
-        }
-        None
+    }
+
+    /// Who is before the ordinary processes: the urgent ones always, those of low
+    /// priority now and then.
+    #[cold]
+    fn next_by_priority(&self, turns: u32) -> Option<u32> {
+        let low = || self.shared.ranks.0.take(Priority::Low);
+        self.urgent()
+            .or_else(|| turns.is_multiple_of(LOW_TURNS).then(low)?)
+    }
+
+    fn urgent(&self) -> Option<u32> {
+        URGENT
+            .into_iter()
+            .find_map(|priority| self.shared.ranks.0.take(priority))
+    }
+
+    /// Whether there is something that another worker could run.
+    fn has_more(&self) -> bool {
+        !self.queue.is_empty() || self.shared.ranks.0.has_any()
     }
 
     /// Work from elsewhere. None when the runtime has been halted.
@@ -213,9 +255,12 @@ impl Worker {
         let now = clock::now();
         let seats = self.shared.seats.iter();
         let fired: usize = seats.map(|seat| seat.timers.fire(now)).sum();
-        (fired > 0)
-            .then(|| self.core.next.take().or_else(|| self.queue.pop()))
-            .flatten()
+        let woken = || {
+            self.urgent()
+                .or_else(|| self.core.next.take())
+                .or_else(|| self.queue.pop())
+        };
+        (fired > 0).then(woken).flatten()
     }
 }
 
@@ -224,14 +269,20 @@ impl Workplace for Worker {
 
     fn look(&self) -> Option<u32> {
         self.fire_timers();
-        let own = self.core.next.take().or_else(|| self.queue.pop());
-        own.or_else(|| self.shared.inlet.steal_into(&self.queue))
+        self.urgent()
+            .or_else(|| self.core.next.take())
+            .or_else(|| self.queue.pop())
+            .or_else(|| self.shared.inlet.steal_into(&self.queue))
             .or_else(|| self.steal())
+            // Only now: what others have not come to yet is before it.
+            .or_else(|| self.shared.ranks.0.take(Priority::Low))
     }
 
     fn is_there_more(&self) -> bool {
         let has_work = |core: &Arc<Core>| !core.thief.is_empty();
-        !self.shared.inlet.is_empty() || self.shared.cores.iter().any(has_work)
+        self.shared.ranks.0.has_any()
+            || !self.shared.inlet.is_empty()
+            || self.shared.cores.iter().any(has_work)
     }
 
     fn is_halted(&self) -> bool {
