@@ -99,7 +99,9 @@ pub use process::receive::{
 pub use process::receive_end::{ReceiveDown, ReceiveExit, receive_down, receive_exit};
 pub use process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
 pub use process::send::{SendWait, TrySendError, send, send_wait, try_send};
-pub use process::spawn::{SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_monitor};
+pub use process::spawn::{
+    SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_local, spawn_monitor,
+};
 pub use process::wait_site::waiting_at;
 pub use process::{self_pid, try_self_pid};
 pub use reason::{ExitReason, IntoExitReason, PanicInfo};

@@ -42,6 +42,8 @@ pub(crate) struct Local {
     pub(crate) simulation: Cell<u64>,
     /// On the thread of a simulation: its time, in nanoseconds.
     pub(crate) virtual_time: Cell<Option<u64>>,
+    /// 0 until it is asked for.
+    thread: Cell<u64>,
     pub(crate) worker: OnceCell<Worker>,
 }
 
@@ -63,6 +65,7 @@ thread_local! {
             references: Cell::new((0, 0)),
             simulation: Cell::new(0),
             virtual_time: Cell::new(None),
+            thread: Cell::new(0),
             worker: OnceCell::new(),
         }
     };
@@ -84,6 +87,15 @@ impl Local {
         self.current
             .is_some()
             .then(|| Pid::unpack(self.pid.get()))?
+    }
+
+    /// The number of this thread, which no other thread has, has had or will have.
+    pub(crate) fn thread(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        if self.thread.get() == 0 {
+            self.thread.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        self.thread.get()
     }
 
     /// This thread drives a simulation from now on, in which all numbers begin afresh.

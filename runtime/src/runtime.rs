@@ -408,6 +408,48 @@ impl Handle {
         options.spawn_on(&self.shared, Location::caller(), body)
     }
 
+    /// Spawns a local process (see [`SpawnOptions::spawn_local`]) on a worker that the
+    /// runtime chooses, each in turn. `make` goes there and makes the body, which need
+    /// not be `Send`; if `make` panics, the process ends with that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::spawn_with`]; then `make` is dropped, never called.
+    ///
+    /// ```
+    /// use regrow_runtime::{Runtime, SpawnOptions, receive};
+    /// use std::{cell::RefCell, rc::Rc, sync::mpsc};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let (sender, receiver) = mpsc::channel();
+    /// let make = || async move {
+    ///     let seen = Rc::new(RefCell::new(Vec::new()));
+    ///     while seen.borrow().len() < 2 {
+    ///         let word: &str = receive().await;
+    ///         seen.borrow_mut().push(word);
+    ///     }
+    ///     sender.send(seen.borrow().join(" ")).unwrap();
+    /// };
+    /// let spawned = runtime.handle().spawn_local_with(SpawnOptions::new(), make).unwrap();
+    /// regrow_runtime::send(spawned.pid, "stay");
+    /// regrow_runtime::send(spawned.pid, "here");
+    /// assert_eq!(receiver.recv().unwrap(), "stay here");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn_local_with<M, F>(
+        &self,
+        options: SpawnOptions,
+        make: M,
+    ) -> Result<Spawned, SpawnError>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: IntoExitReason,
+    {
+        options.spawn_local_on(&self.shared, Location::caller(), make)
+    }
+
     /// As [`register`](crate::register()).
     ///
     /// # Errors

@@ -16,6 +16,8 @@
 //!   `with_relations`, each on the thread that holds the token (C3), and lent once
 //!   at a time: the flag (`QueueIsLent`, `RelationsAreLent`) is up as long as a
 //!   reference exists.
+//! - C8: a body that is not `Send` is one of `process/pinned.rs`: made, polled and
+//!   dropped by one thread, which is looked at each time. All others are `Send`.
 
 use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
@@ -29,6 +31,7 @@ use std::task::{Context, Poll};
 use regrow_mailbox::SaveQueue;
 
 use super::ancestry::Ancestry;
+use super::pinned::PinnedBody;
 use super::relations::Relations;
 use crate::pid::Pid;
 use crate::reason::{ExitReason, IntoExitReason};
@@ -205,13 +208,17 @@ impl Drop for Lent<'_> {
 }
 
 /// What a process runs, without its type.
-trait Body: Send {
+pub(super) trait Body {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason>;
     /// Drops the future in place.
     ///
     /// # Safety
     /// C5: once, and no poll afterwards.
     unsafe fn clear(self: Pin<&mut Self>);
+    /// The core that it must run on, if not any.
+    fn home(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// A future that is dropped on its own, before its process. (An `Option` would
@@ -250,11 +257,31 @@ impl ProcessPtr {
         F: Future + Send + 'static,
         F::Output: IntoExitReason,
     {
-        let process: Box<Process<dyn Body>> = Box::new(Process {
-            header,
-            body: FutureBody(ManuallyDrop::new(future)),
-        });
+        Self::with_body(header, FutureBody(ManuallyDrop::new(future)))
+    }
+
+    /// A process that runs on one core only (C8).
+    pub(crate) fn new_pinned<M, F>(header: Header, body: PinnedBody<M, F>) -> Self
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: IntoExitReason,
+    {
+        Self::with_body(header, body)
+    }
+
+    fn with_body(header: Header, body: impl Body + 'static) -> Self {
+        let process: Box<Process<dyn Body>> = Box::new(Process { header, body });
         ProcessPtr(NonNull::from(Box::leak(process)))
+    }
+
+    /// The core that the process must run on, if not any.
+    ///
+    /// # Safety
+    /// C2.
+    pub(crate) unsafe fn home(self) -> Option<usize> {
+        // SAFETY: nobody else touches the body (C2). What is looked at is `Send` (C8).
+        unsafe { &(*self.0.as_ptr()).body }.home()
     }
 
     /// # Safety

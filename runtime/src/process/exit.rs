@@ -147,6 +147,9 @@ pub(super) fn exit(ending: Ending<'_>) {
         local.release_index(pid.index());
     }
     discard("the drop of an exit reason", reason);
+    if marks.pinned() {
+        worker.local_has_ended();
+    }
     worker.counters().finished.add(1);
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod links;
 pub(crate) mod long_queue;
 pub(crate) mod monitors;
 pub(crate) mod owner;
+pub(crate) mod pinned;
 pub(crate) mod priority;
 pub(crate) mod receive;
 pub(crate) mod receive_end;
@@ -37,7 +38,7 @@ pub(crate) mod waker;
 
 use std::sync::atomic::Ordering;
 
-use regrow_mailbox::{Envelope, Inbox, Pushed};
+use regrow_mailbox::{Envelope, Pushed};
 
 pub(crate) use self::reply::Undelivered;
 pub(crate) use self::send::send_message;
@@ -61,7 +62,7 @@ pub(crate) fn push(to: Pid, mut envelope: Envelope) -> Result<(), Envelope> {
 #[inline]
 fn push_to(slot: &'static Slot, index: u32, envelope: Envelope) -> Result<(), Envelope> {
     if slot.inbox.push(envelope)? == Pushed::MustRun {
-        schedule(index, &slot.inbox);
+        schedule(index, slot);
     }
     Ok(())
 }
@@ -101,24 +102,18 @@ pub(crate) fn wake(pid: Pid) {
     if let Some(slot) = table::slot(pid.index())
         && slot.inbox.wake(pid.generation())
     {
-        schedule(pid.index(), &slot.inbox);
+        schedule(pid.index(), slot);
     }
 }
 
 /// For the thread that got the token: queues the process to run.
-fn schedule(index: u32, inbox: &Inbox) {
+fn schedule(index: u32, slot: &Slot) {
     // Ours to read: the token keeps the tenant, and so its owner, in place.
-    let owner = inbox.owner().load(Ordering::Relaxed);
+    let owner = slot.inbox.owner().load(Ordering::Relaxed);
     match owner::is_ordinary(owner) {
         true => scheduler::schedule(index, owner::runtime(owner)),
-        false => schedule_special(index, owner),
+        false => pinned::schedule_special(index, slot, owner),
     }
-}
-
-/// As [`schedule`], for a process that does not go to the ordinary queues.
-#[cold]
-pub(crate) fn schedule_special(index: u32, owner: u32) {
-    scheduler::schedule_special(index, owner::runtime(owner), owner::priority(owner));
 }
 
 /// The pid of the current process (OTP: `self/0`).

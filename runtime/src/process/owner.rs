@@ -48,6 +48,10 @@ pub(crate) fn is_ordinary(owner: u32) -> bool {
     owner & (PINNED | PRIORITY) == 0
 }
 
+pub(crate) fn is_pinned(owner: u32) -> bool {
+    owner & PINNED != 0
+}
+
 pub(crate) fn priority(owner: u32) -> Priority {
     Priority::ALL[((owner & PRIORITY) >> PRIORITY_SHIFT) as usize]
 }
@@ -119,6 +123,11 @@ impl Marks {
         is_limited(self.0)
     }
 
+    /// Whether it is a local process.
+    pub(crate) fn pinned(self) -> bool {
+        is_pinned(self.0)
+    }
+
     /// Whether timers may be aimed at it.
     pub(crate) fn timed(self) -> bool {
         self.0 & TIMED != 0
@@ -154,6 +163,7 @@ mod tests {
                     assert_eq!(runtime(owner), number);
                     assert_eq!(priority(owner), level);
                     assert_eq!(is_limited(owner), limited);
+                    assert_eq!(is_pinned(owner), pinned);
                     assert_eq!(is_ordinary(owner), !pinned && level == Priority::Normal);
                 }
             }

@@ -9,8 +9,8 @@ use super::ancestry::Ancestry;
 use super::cell::{Flag, Header, ProcessPtr};
 use super::limit::{self, MailboxPolicy};
 use super::owner;
+use super::pinned::{PinnedBody, schedule_special};
 use super::priority::Priority;
-use super::schedule_special;
 use super::table;
 use super::turn::answer_for_dead;
 use crate::events::{Event, EventKinds, Told};
@@ -245,20 +245,96 @@ impl SpawnOptions {
         F: Future + Send + 'static,
         F::Output: IntoExitReason,
     {
-        local::with(|local| self.give_birth(local, shared, place, body))
+        let build = |header| ProcessPtr::new(header, body);
+        local::with(|local| self.give_birth(local, shared, place, false, build))
     }
 
-    fn give_birth<F>(
+    /// Spawns a local process: its body need not be `Send`, and all its turns are on
+    /// the worker that runs the caller. Its drop is there as well, whatever ends the
+    /// process. Everything else is as for other processes: the pid, signals, links,
+    /// monitors, names, priorities.
+    ///
+    /// Messages to it must be `Send`, as they may come from anywhere. It shares its worker
+    /// with others, in turns; while one of these blocks the thread, it waits, as
+    /// nobody else can run it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpawnOptions::spawn`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a process;
+    /// [`Handle::spawn_local_with`](crate::Handle::spawn_local_with) works anywhere.
+    ///
+    /// ```
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// use regrow_runtime::{SpawnOptions, receive, self_pid, send};
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// let me = self_pid();
+    /// let make = move || async move {
+    ///     let sum = Rc::new(Cell::new(0));
+    ///     for _ in 0..2 {
+    ///         let number: u32 = receive().await;
+    ///         sum.set(sum.get() + number);
+    ///     }
+    ///     send(me, sum.get());
+    /// };
+    /// let adder = SpawnOptions::new().spawn_local(make()).unwrap();
+    /// send(adder.pid, 40_u32);
+    /// send(adder.pid, 2_u32);
+    /// assert_eq!(receive::<u32>().await, 42);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<F>(self, body: F) -> Result<Spawned, SpawnError>
+    where
+        F: Future + 'static,
+        F::Output: IntoExitReason,
+    {
+        let place = Location::caller();
+        scheduler::with_current("spawn_local", |shared| {
+            local::with(|local| {
+                let home = shared.admit_local_here(local);
+                let build = |header| ProcessPtr::new_pinned(header, PinnedBody::here(home, body));
+                let born = self.give_birth(local, shared, place, true, build);
+                shared.check_local(home, born)
+            })
+        })
+    }
+
+    /// As [`SpawnOptions::spawn_local`], on a worker that the runtime chooses and that
+    /// makes the body.
+    pub(crate) fn spawn_local_on<M, F>(
+        self,
+        shared: &Arc<Shared>,
+        place: &'static Location<'static>,
+        make: M,
+    ) -> Result<Spawned, SpawnError>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: IntoExitReason,
+    {
+        let Some(home) = local::with(|local| shared.admit_local(local)) else {
+            return Err(SpawnError::Stopped);
+        };
+        let build = |header| ProcessPtr::new_pinned(header, PinnedBody::seed(home, make));
+        let born = local::with(|local| self.give_birth(local, shared, place, true, build));
+        shared.check_local(home, born)
+    }
+
+    /// `build` makes the process of its header.
+    fn give_birth(
         self,
         local: &Local,
         shared: &Arc<Shared>,
         place: &'static Location<'static>,
-        body: F,
-    ) -> Result<Spawned, SpawnError>
-    where
-        F: Future + Send + 'static,
-        F::Output: IntoExitReason,
-    {
+        pinned: bool,
+        build: impl FnOnce(Header) -> ProcessPtr,
+    ) -> Result<Spawned, SpawnError> {
         shared.admit(local)?;
         let reserved = local.free_index();
         let slot = reserved.and_then(|index| Some((index, table::slot(index)?)));
@@ -277,7 +353,7 @@ impl SpawnOptions {
             Header::new(parent, place)
         };
         header.set(Flag::TrapsExits, self.trap_exit);
-        let owner = owner::newborn(shared.id, self.priority, self.limit.is_some(), false);
+        let owner = owner::newborn(shared.id, self.priority, self.limit.is_some(), pinned);
         // Opened before it is named: nobody finds a name whose inbox is closed.
         if let Some((max, policy)) = self.limit {
             limit::set_at_birth(pid, max, policy);
@@ -334,7 +410,7 @@ impl SpawnOptions {
             header.set(Flag::Listed, true);
             shared.labels.set(pid, label);
         }
-        let process = ProcessPtr::new(header, body);
+        let process = build(header);
         // SAFETY: the slot was free and its index ours; it was opened here, so the
         // token is ours as well, until the process is queued (T2).
         unsafe { slot.set_process(Some(process)) };
@@ -342,7 +418,7 @@ impl SpawnOptions {
         if owner::is_ordinary(owner) {
             scheduler::schedule_newborn(index, shared);
         } else {
-            schedule_special(index, owner);
+            schedule_special(index, slot, owner);
         }
         Ok(Spawned {
             pid,
@@ -410,6 +486,39 @@ where
     F::Output: IntoExitReason,
 {
     spawn_or_panic(SpawnOptions::new(), body).pid
+}
+
+/// Spawns a local process: a body that is not `Send`, on the worker that runs the
+/// caller. See [`SpawnOptions::spawn_local`].
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{receive, self_pid, send, spawn_local, yield_now};
+///
+/// let me = self_pid();
+/// spawn_local(async move {
+///     let text = std::rc::Rc::new("not for other threads");
+///     yield_now().await;
+///     send(me, text.len());
+/// });
+/// assert_eq!(receive::<usize>().await, 21);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(body: F) -> Pid
+where
+    F: Future + 'static,
+    F::Output: IntoExitReason,
+{
+    match SpawnOptions::new().spawn_local(body) {
+        Ok(spawned) => spawned.pid,
+        Err(error) => panic!("cannot spawn: {error}"),
+    }
 }
 
 /// Spawns a process linked to the current one (OTP: `spawn_link/1`).

@@ -18,9 +18,10 @@ use super::exit::{self, Ending};
 use super::info::{self, Status};
 use super::limit;
 use super::long_queue;
+use super::pinned::schedule_special;
 use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::table::{self, Slot};
-use super::{budget, drop_dead_letter, owner, push_new, schedule_special, waker};
+use super::{budget, drop_dead_letter, owner, push_new, waker};
 use crate::local::Local;
 use crate::message::{Down, Exit, Origin};
 use crate::panic::{catch, wake_caught};
@@ -98,7 +99,7 @@ fn go_on(worker: &Worker, slot: &Slot, wants_turn: bool, index: u32) {
     let owner = slot.inbox.owner().load(Ordering::Relaxed);
     match owner::is_ordinary(owner) {
         true => worker.push_back(index),
-        false => schedule_special(index, owner),
+        false => schedule_special(index, slot, owner),
     }
 }
 

@@ -49,5 +49,5 @@ impl Shared {
 }
 
 fn queued_at(core: &Core) -> usize {
-    core.thief.len() + usize::from(!core.next.is_empty())
+    core.thief.len() + core.pinned.queues.len() + usize::from(!core.next.is_empty())
 }

@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::parker::Parker;
+use super::pinned::Pinned;
 use super::queue::{NextProcess, RunQueue, Thief};
 use crate::timer::Timers;
 
@@ -22,6 +23,7 @@ use crate::timer::Timers;
 #[repr(align(128))]
 pub(super) struct Core {
     pub(super) next: NextProcess,
+    pub(super) pinned: Pinned,
     pub(super) thief: Thief,
     pub(super) parker: Parker,
     pub(super) counters: Counters,
@@ -95,6 +97,7 @@ impl Cores {
     pub(super) fn take(&self) -> Option<FreeCore> {
         let mut free = self.free.lock();
         if let Some(core) = free.pop() {
+            core.core.pinned.open();
             return Some(core);
         }
         let index = self.made.load(Ordering::Relaxed);
@@ -103,6 +106,7 @@ impl Cores {
         let core = place.get_or_init(|| {
             Arc::new(Core {
                 next: NextProcess::new(),
+                pinned: Pinned::new(),
                 thief,
                 parker: Parker::new(),
                 counters: Counters::default(),
@@ -116,9 +120,12 @@ impl Cores {
         })
     }
 
-    /// Takes back the core of a thread that ends.
+    /// Takes back the core of a thread that ends. If local processes are left, no other
+    /// thread may have it: they stay where they are, for ever.
     pub(super) fn give_back(&self, core: FreeCore) {
-        self.free.lock().push(core);
+        if core.core.pinned.close() {
+            self.free.lock().push(core);
+        }
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Arc<Core>> {

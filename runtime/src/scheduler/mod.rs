@@ -11,12 +11,13 @@ mod idle;
 #[cfg(all(test, loom))]
 mod loom;
 mod parker;
+mod pinned;
 mod queue;
 mod ranks;
 mod worker;
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) max_processes: u64,
     /// Held by whoever adds up what room there is (`admission.rs`).
     asking: Mutex<()>,
+    /// Counts the local births that may go to any seat.
+    next_seat: AtomicUsize,
     /// Births on threads that are no workers of ours.
     foreign_births: AtomicU64,
     /// No births from outside any more.
@@ -140,6 +143,7 @@ impl Shared {
             events: Events::default(),
             max_processes: settings.max_processes,
             asking: Mutex::new(()),
+            next_seat: AtomicUsize::new(0),
             foreign_births: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -202,6 +206,14 @@ impl Shared {
     fn inject(&self, index: u32) {
         self.inlet.push(index);
         self.wake_another();
+    }
+
+    /// Queues a local process on its core, from another thread.
+    fn push_pinned(&self, index: u32, priority: Priority, home: usize) {
+        if let Some(core) = self.cores.get(home) {
+            core.pinned.queues.push(index, priority);
+            core.parker.unpark(&ReactorBed(&self.reactor));
+        }
     }
 
     /// After a push: wakes a worker if that is needed.
@@ -369,16 +381,20 @@ fn inject(index: u32, runtime: u32) {
 }
 
 /// As [`schedule`], for a process that does not go to the ordinary queues.
-pub(crate) fn schedule_special(index: u32, runtime: u32, priority: Priority) {
+/// A local one must run on its `home`.
+pub(crate) fn schedule_special(index: u32, runtime: u32, priority: Priority, home: Option<usize>) {
     let mine = local::try_with(|local| match local.worker.get() {
         Some(worker) if worker.shared.id == runtime => {
-            worker.push_special(index, priority);
+            worker.push_special(index, priority, home);
             true
         }
         _ => false,
     });
     if mine != Some(true) {
         with_registered(runtime, |shared| {
+            if let Some(home) = home {
+                return shared.push_pinned(index, priority, home);
+            }
             shared.ranks.0.push(index, priority);
             shared.wake_another();
         });

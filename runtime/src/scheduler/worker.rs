@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cores::{Core, Counters, FreeCore};
 use super::idle::Workplace;
 use super::queue::RunQueue;
-use super::ranks::URGENT;
+use super::ranks::{Ranks, URGENT};
 use super::{ReactorBed, Shared};
 use crate::clock;
 use crate::local;
@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     turns: Cell<u32>,
     /// Next-process slots run in a row.
     streak: Cell<u32>,
+    /// For which priorities, as bits, it is the local processes' turn to be first.
+    local_first: Cell<u8>,
     /// Pushes since the turn began, or since another worker was last called.
     pushed: Cell<u32>,
     /// In a simulation: what decides in place of the queues.
@@ -60,6 +62,7 @@ impl Worker {
             queue: core.queue,
             turns: Cell::new(0),
             streak: Cell::new(0),
+            local_first: Cell::new(0),
             pushed: Cell::new(0),
             driver: None,
         }
@@ -108,13 +111,30 @@ impl Worker {
         self.count_push();
     }
 
-    /// Queues a process of any but normal priority.
-    pub(super) fn push_special(&self, index: u32, priority: Priority) {
+    /// Queues a process of any but normal priority, or a local one.
+    pub(super) fn push_special(&self, index: u32, priority: Priority, home: Option<usize>) {
         if let Some(driver) = &self.driver {
             return driver.push(index);
         }
+        match home {
+            Some(home) if home == self.index => {
+                return self.core.pinned.queues.push(index, priority);
+            }
+            Some(home) => return self.shared.push_pinned(index, priority, home),
+            None => {}
+        }
         self.shared.ranks.0.push(index, priority);
         self.count_push();
+    }
+
+    /// Counts a local process that is being born here, and says where that is.
+    pub(super) fn admit_local(&self) -> Option<usize> {
+        self.core.pinned.admit().then_some(self.index)
+    }
+
+    /// One of our local processes has ended.
+    pub(crate) fn local_has_ended(&self) {
+        self.core.pinned.leave();
     }
 
     fn count_push(&self) {
@@ -172,8 +192,8 @@ impl Worker {
         if turns.is_multiple_of(TIMER_TURNS) {
             self.look_around(turns);
         }
-        if self.shared.ranks.0.may_have_any()
-            && let Some(index) = self.next_by_priority(turns)
+        if (self.shared.ranks.0.may_have_any() || self.pinned().may_have_any())
+            && let Some(index) = self.next_special(turns)
         {
             return Some(index);
         }
@@ -192,7 +212,13 @@ impl Worker {
             self.push_back(index);
         }
         self.streak.set(0);
-        self.queue.pop()
+        self.queue
+            .pop()
+            .or_else(|| self.pinned().take(Priority::Normal))
+    }
+
+    fn pinned(&self) -> &Ranks {
+        &self.core.pinned.queues
     }
 
     /// What a busy worker looks at now and then, whatever it runs.
@@ -204,19 +230,37 @@ impl Worker {
         }
     }
 
-    /// Who is before the ordinary processes: the urgent ones always, those of low
-    /// priority now and then.
+    /// Who is before the ordinary processes: the urgent ones always, local ones every
+    /// second time, those of low priority now and then.
     #[cold]
-    fn next_by_priority(&self, turns: u32) -> Option<u32> {
-        let low = || self.shared.ranks.0.take(Priority::Low);
-        self.urgent()
-            .or_else(|| turns.is_multiple_of(LOW_TURNS).then(low)?)
+    fn next_special(&self, turns: u32) -> Option<u32> {
+        self.urgent().or_else(|| match turns {
+            _ if turns.is_multiple_of(LOW_TURNS) => self.low(),
+            _ if turns.is_multiple_of(2) => None,
+            _ => self.pinned().take(Priority::Normal),
+        })
     }
 
     fn urgent(&self) -> Option<u32> {
-        URGENT
-            .into_iter()
-            .find_map(|priority| self.shared.ranks.0.take(priority))
+        URGENT.into_iter().find_map(|priority| self.of(priority))
+    }
+
+    fn low(&self) -> Option<u32> {
+        self.of(Priority::Low)
+    }
+
+    /// The local processes and those of everybody are served by turns.
+    fn of(&self, priority: Priority) -> Option<u32> {
+        let mut queues = [&self.shared.ranks.0, self.pinned()];
+        let (which, bits) = (1 << priority as u32, self.local_first.get());
+        if bits & which != 0 {
+            queues.reverse();
+        }
+        let taken = queues.into_iter().find_map(|queues| queues.take(priority));
+        if taken.is_some() {
+            self.local_first.set(bits ^ which);
+        }
+        taken
     }
 
     /// Whether there is something that another worker could run.
@@ -259,6 +303,7 @@ impl Worker {
             self.urgent()
                 .or_else(|| self.core.next.take())
                 .or_else(|| self.queue.pop())
+                .or_else(|| self.pinned().take(Priority::Normal))
         };
         (fired > 0).then(woken).flatten()
     }
@@ -272,10 +317,11 @@ impl Workplace for Worker {
         self.urgent()
             .or_else(|| self.core.next.take())
             .or_else(|| self.queue.pop())
+            .or_else(|| self.pinned().take(Priority::Normal))
             .or_else(|| self.shared.inlet.steal_into(&self.queue))
             .or_else(|| self.steal())
             // Only now: what others have not come to yet is before it.
-            .or_else(|| self.shared.ranks.0.take(Priority::Low))
+            .or_else(|| self.low())
     }
 
     fn is_there_more(&self) -> bool {

@@ -1,0 +1,123 @@
+//! The local processes of one core: how many there are, and their queues.
+//!
+//! Only the core's thread takes from the queues; anybody may push, and then unparks
+//! that very thread. (Its own pushes need no unpark: whatever it runs, it looks here
+//! before it parks.) So the searching and sleeping of `idle.rs` does not come into it.
+//!
+//! A thread with local processes must not go, and its core must not get another:
+//!
+//! | `tenants` | meaning | who changes it |
+//! |---|---|---|
+//! | n | so many live, or are being born | births + 1, anybody; ends - 1, the thread |
+//! | `CLOSED` | no births: the thread goes, or there is none | from 0 only, the thread; back to 0 by whoever starts the next thread |
+//!
+//! One word, so a birth either is counted before the thread looks or is refused and goes
+//! to another core.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::ranks::Ranks;
+use super::{Shared, Worker};
+use crate::local::Local;
+
+const CLOSED: u32 = 1 << 31;
+
+/// What a core has of local processes.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    pub(super) queues: Ranks,
+    tenants: AtomicU32,
+}
+
+impl Pinned {
+    pub(super) fn new() -> Self {
+        Pinned {
+            queues: Ranks::new(),
+            tenants: AtomicU32::new(0),
+        }
+    }
+
+    /// A birth; refused if the thread goes.
+    pub(super) fn admit(&self) -> bool {
+        let count = |tenants| (tenants != CLOSED).then_some(tenants + 1);
+        self.tenants
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, count)
+            .is_ok()
+    }
+
+    /// An end, or a birth that did not happen.
+    pub(super) fn leave(&self) {
+        self.tenants.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The thread wants to go. False if it must not.
+    pub(super) fn close(&self) -> bool {
+        let closed = self
+            .tenants
+            .compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire);
+        matches!(closed, Ok(_) | Err(CLOSED))
+    }
+
+    /// The core gets another thread.
+    pub(super) fn open(&self) {
+        self.tenants.store(0, Ordering::Release);
+    }
+}
+
+impl Shared {
+    /// Finds a core for a local process, and counts that on it. None if the runtime
+    /// has stopped.
+    pub(crate) fn admit_local(&self, local: &Local) -> Option<usize> {
+        if let Some(worker) = self.worker_in(local)
+            && worker.driver().is_some()
+        {
+            // A simulation is all on one thread, which has no seat.
+            return worker.admit_local();
+        }
+        while !self.is_stopped() {
+            let seat = self.next_seat.fetch_add(1, Ordering::Relaxed) % self.seats.len();
+            let home = self.seats[seat].occupant();
+            // One whose thread goes has no seat for long.
+            if self.cores.get(home).is_some_and(|core| core.pinned.admit()) {
+                return Some(home);
+            }
+        }
+        None
+    }
+
+    /// As [`Shared::admit_local`], for the core of this worker.
+    pub(crate) fn admit_local_here(&self, local: &Local) -> usize {
+        match self.worker_in(local).and_then(Worker::admit_local) {
+            Some(home) => home,
+            None => unreachable!("a worker in a turn takes local processes"),
+        }
+    }
+
+    /// Takes back what [`Shared::admit_local`] has counted if the birth did not happen.
+    pub(crate) fn check_local<T, E>(&self, home: usize, born: Result<T, E>) -> Result<T, E> {
+        if born.is_err()
+            && let Some(core) = self.cores.get(home)
+        {
+            core.pinned.leave();
+        }
+        born
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_with_local_processes_does_not_go_and_one_that_goes_gets_none() {
+        let pinned = Pinned::new();
+        assert!(pinned.admit() && pinned.admit());
+        pinned.leave();
+        assert!(!pinned.close());
+        pinned.leave();
+        assert!(pinned.close() && pinned.close());
+        assert!(!pinned.admit());
+        pinned.open();
+        assert!(pinned.admit());
+    }
+}
