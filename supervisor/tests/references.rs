@@ -46,7 +46,7 @@ fn a_name_made_at_run_time_is_the_same_name() {
 
 #[test]
 fn a_timer_for_a_name_reaches_whoever_has_it_then() {
-    run(async {
+    run(|| async {
         let test = self_pid();
         send_after(Duration::from_millis(20), WORKER, End(ExitReason::Normal));
         let server = Worker::start_link(("one", test)).name(WORKER).await;
