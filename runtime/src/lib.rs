@@ -102,7 +102,7 @@ pub use process::send::{SendWait, TrySendError, send, send_wait, try_send};
 pub use process::spawn::{
     SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_local, spawn_monitor,
 };
-pub use process::wait_site::waiting_at;
+pub use process::wait_site::{WaitAt, wait_at};
 pub use process::{self_pid, try_self_pid};
 pub use reason::{ExitReason, IntoExitReason, PanicInfo};
 pub use runtime::{Builder, Handle, Runtime};

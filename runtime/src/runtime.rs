@@ -533,6 +533,7 @@ impl Handle {
     /// assert_eq!(block_on(sum), Ok(55));
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn blocking<F, T>(&self, work: F) -> Blocking<T>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -3,14 +3,21 @@
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use regrow_runtime::{ExitReason, Reply, ReplyError};
+use regrow_runtime::{ExitReason, Reply, ReplyError, WaitAt, wait_at};
 
 /// How long a call waits unless told otherwise, as in OTP.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
+/// For functions that wait on behalf of their callers, whose place is then shown.
+#[track_caller]
+pub(crate) fn wait_here<F: Future>(future: F) -> WaitAt<F> {
+    wait_at(Location::caller(), future)
+}
 
 /// A request on its way, from [`ServerRef::call`](crate::ServerRef::call); awaiting it gives the
 /// reply.

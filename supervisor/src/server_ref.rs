@@ -1,6 +1,7 @@
 //! The typed ways to reach a server: by pid or by name.
 
 use std::fmt;
+use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use regrow_runtime::{
     Destination, ExitReason, Handle, Pid, ReplyTo, reply_channel, send, try_self_pid,
 };
 
+use crate::call::wait_here;
 use crate::call::{Call, CallError};
 
 /// A reference to a server that takes messages of type `M`: cheap to clone, keeps nothing alive.
@@ -131,6 +133,7 @@ impl<M: Send + 'static> ServerRef<M> {
     /// # Panics
     ///
     /// For a name, outside a process.
+    #[track_caller]
     pub fn call<R: Send + 'static>(&self, request: impl FnOnce(ReplyTo<R>) -> M) -> Call<R> {
         let Some(pid) = self.pid() else {
             return Call::failed(CallError::NoProc);
@@ -156,13 +159,16 @@ impl<M: Send + 'static> ServerRef<M> {
     /// # Panics
     ///
     /// Outside a process.
-    pub async fn stop(
+    #[track_caller]
+    pub fn stop(
         &self,
         reason: ExitReason,
         timeout: Option<Duration>,
-    ) -> Result<(), StopError> {
-        let pid = self.pid().ok_or(StopError::NoProc)?;
-        proc_lib::stop_with(pid, reason, timeout).await
+    ) -> impl Future<Output = Result<(), StopError>> + Send {
+        wait_here(async move {
+            let pid = self.pid().ok_or(StopError::NoProc)?;
+            proc_lib::stop_with(pid, reason, timeout).await
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use regrow_runtime::{Pid, ReplyTo, process_info};
 
+use crate::call::wait_here;
 use crate::{CallError, ChildInfo, ChildState, ChildType, Restart, ServerRef, Strategy};
 
 /// How long a supervisor may take to answer; it may be busy starting a child.
@@ -105,19 +106,22 @@ pub struct Tree {
 /// # Panics
 ///
 /// Outside a process.
-pub async fn print_tree(root: Pid) -> Result<Tree, CallError> {
-    let description = describe(root).await?;
-    let name = process_info(root).await.and_then(|info| info.name);
-    let mut tree = Tree {
-        id: None,
-        name,
-        state: ChildState::Running(root),
-        kind: NodeKind::Worker,
-        restart: None,
-        children: Vec::new(),
-    };
-    fill(&mut tree, description).await;
-    Ok(tree)
+#[track_caller]
+pub fn print_tree(root: Pid) -> impl Future<Output = Result<Tree, CallError>> + Send {
+    wait_here(async move {
+        let description = describe(root).await?;
+        let name = process_info(root).await.and_then(|info| info.name);
+        let mut tree = Tree {
+            id: None,
+            name,
+            state: ChildState::Running(root),
+            kind: NodeKind::Worker,
+            restart: None,
+            children: Vec::new(),
+        };
+        fill(&mut tree, description).await;
+        Ok(tree)
+    })
 }
 
 async fn describe(supervisor: Pid) -> Result<Description, CallError> {

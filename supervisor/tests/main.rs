@@ -20,3 +20,4 @@ mod start;
 mod strategies;
 mod tree;
 mod trees;
+mod wait_sites;

@@ -5,6 +5,7 @@ pub(crate) mod pool;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,6 +17,7 @@ use crate::local::{self, Local};
 use crate::panic::{catch, contain, end_with};
 use crate::process::budget;
 use crate::process::reply::{Reply, ReplyTo, reply_channel};
+use crate::process::wait_site::waiting_at;
 use crate::reason::ExitReason;
 use crate::scheduler;
 
@@ -80,6 +82,7 @@ where
     let blocking = scheduler::with_current("blocking", |shared| {
         Blocking::new(shared.pool.clone(), work)
     });
+    waiting_at(Location::caller());
     async move {
         match blocking.await {
             Ok(value) => value,
@@ -107,6 +110,7 @@ pub struct Blocking<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Blocking<T> {
+    #[track_caller]
     pub(crate) fn new(pool: Arc<Pool>, work: impl FnOnce() -> T + Send + 'static) -> Self {
         let (reply_to, reply) = reply_channel();
         let todo = Todo {

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::bytes::{async_read, async_write};
 use super::reactor;
+use crate::process::wait_site::wait_here;
 use crate::reactor::Source;
 
 /// Any file descriptor that can be waited for: pipes, terminals, `eventfd`, `timerfd`, `signalfd`,
@@ -90,8 +91,9 @@ impl<T: AsFd> Fd<T> {
     /// # Errors
     ///
     /// Those of the system call.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.read_with(|io| is_ready(io, PollFlags::IN)).await
+    #[track_caller]
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        wait_here(async move { self.read_with(|io| is_ready(io, PollFlags::IN)).await })
     }
 
     /// Waits until a write would not block: there is room, or an error.
@@ -99,8 +101,9 @@ impl<T: AsFd> Fd<T> {
     /// # Errors
     ///
     /// Those of the system call.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.write_with(|io| is_ready(io, PollFlags::OUT)).await
+    #[track_caller]
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        wait_here(async move { self.write_with(|io| is_ready(io, PollFlags::OUT)).await })
     }
 
     /// Attempts an operation that reads, again each time that there may be something to read,
@@ -127,8 +130,12 @@ impl<T: AsFd> Fd<T> {
     /// # })
     /// # }
     /// ```
-    pub async fn read_with<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        poll_fn(|cx| self.source.poll_read_with(cx, &mut op)).await
+    #[track_caller]
+    pub fn read_with<R>(
+        &self,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        wait_here(async move { poll_fn(|cx| self.source.poll_read_with(cx, &mut op)).await })
     }
 
     /// As [`read_with`](Fd::read_with), for an operation that writes.
@@ -136,8 +143,12 @@ impl<T: AsFd> Fd<T> {
     /// # Errors
     ///
     /// Those of the operation.
-    pub async fn write_with<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        poll_fn(|cx| self.source.poll_write_with(cx, &mut op)).await
+    #[track_caller]
+    pub fn write_with<R>(
+        &self,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        wait_here(async move { poll_fn(|cx| self.source.poll_write_with(cx, &mut op)).await })
     }
 
     fn poll_read_io(

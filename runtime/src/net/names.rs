@@ -1,11 +1,13 @@
 //! Host names, and what else says where to connect to.
 
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use sealed::Target;
 
 use super::reactor;
+use crate::process::wait_site::wait_here;
 use crate::runtime::Handle;
 
 /// What says where to connect to: socket addresses, pairs of an address or a host name and a port,
@@ -57,19 +59,22 @@ mod sealed {
 /// # })
 /// # }
 /// ```
-pub async fn lookup_host(host: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    let target = host.to_target();
-    if let Target::Known(addresses) = target {
-        return Ok(addresses);
-    }
-    // There is none outside a process, and in a simulation.
-    reactor()?;
-    let looked_up = Handle::current().blocking(move || match target {
-        Target::Known(addresses) => Ok(addresses),
-        Target::Host(host, port) => all(&(host.as_str(), port)),
-        Target::Name(name) => all(&name.as_str()),
-    });
-    looked_up.await.map_err(io::Error::other)?
+#[track_caller]
+pub fn lookup_host(host: impl ToSocketAddrs) -> impl Future<Output = io::Result<Vec<SocketAddr>>> {
+    wait_here(async move {
+        let target = host.to_target();
+        if let Target::Known(addresses) = target {
+            return Ok(addresses);
+        }
+        // There is none outside a process, and in a simulation.
+        reactor()?;
+        let looked_up = Handle::current().blocking(move || match target {
+            Target::Known(addresses) => Ok(addresses),
+            Target::Host(host, port) => all(&(host.as_str(), port)),
+            Target::Name(name) => all(&name.as_str()),
+        });
+        looked_up.await.map_err(io::Error::other)?
+    })
 }
 
 fn all(addresses: &impl std::net::ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {

@@ -1,6 +1,7 @@
 //! TCP sockets: `std::net` sockets in nonblocking mode, as sources of the reactor.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,6 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use super::queued::Queued;
 use super::stream::StreamSocket;
 use super::{BACKLOG, ToSocketAddrs, lookup_host, reactor};
+use crate::process::wait_site::wait_here;
 
 /// A socket that accepts TCP connections.
 ///
@@ -81,12 +83,15 @@ impl TcpListener {
     /// it was accepted ([`io::ErrorKind::ConnectionAborted`]), or the program may have too many
     /// open files: then the connection stays where it is, and it is wise to pause before the next
     /// attempt, which would fail at once.
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        // Before a connection is taken that nobody could have.
-        let reactor = reactor()?;
-        let (stream, peer) = self.socket.read(|socket| socket.accept()).await?;
-        stream.set_nonblocking(true)?;
-        Ok((StreamSocket::register(reactor, stream)?, peer))
+    #[track_caller]
+    pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
+        wait_here(async move {
+            // Before a connection is taken that nobody could have.
+            let reactor = reactor()?;
+            let (stream, peer) = self.socket.read(|socket| socket.accept()).await?;
+            stream.set_nonblocking(true)?;
+            Ok((StreamSocket::register(reactor, stream)?, peer))
+        })
     }
 
     /// The address that it listens on, with the port that the system has chosen.
@@ -192,16 +197,19 @@ impl TcpStream {
     /// })
     /// # }
     /// ```
-    pub async fn connect(addresses: impl ToSocketAddrs) -> io::Result<TcpStream> {
-        let addresses = lookup_host(addresses).await?;
-        let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address to connect to");
-        for address in addresses {
-            match TcpStream::connect_to(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = error,
+    #[track_caller]
+    pub fn connect(addresses: impl ToSocketAddrs) -> impl Future<Output = io::Result<TcpStream>> {
+        wait_here(async move {
+            let addresses = lookup_host(addresses).await?;
+            let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address to connect to");
+            for address in addresses {
+                match TcpStream::connect_to(address).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => last = error,
+                }
             }
-        }
-        Err(last)
+            Err(last)
+        })
     }
 
     async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
@@ -243,8 +251,9 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the system call.
-    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_with(|socket| socket.peek(buffer)).await
+    #[track_caller]
+    pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move { self.read_with(|socket| socket.peek(buffer)).await })
     }
 
     /// Whether small writes are sent at once (`TCP_NODELAY`).

@@ -1,12 +1,14 @@
 //! UDP sockets: `std::net` sockets in nonblocking mode, as sources of the reactor.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::queued::Queued;
 use super::reactor;
+use crate::process::wait_site::wait_here;
 
 /// A UDP socket: it sends and receives datagrams, which may get lost, be doubled and overtake each
 /// other on the way.
@@ -101,10 +103,17 @@ impl UdpSocket {
     ///
     /// Those of the system call: a datagram may be too long, or what became of an earlier one is
     /// told now, such as [`io::ErrorKind::ConnectionRefused`] when nobody is there.
-    pub async fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.socket
-            .write(|socket| socket.send_to(datagram, to))
-            .await
+    #[track_caller]
+    pub fn send_to(
+        &self,
+        datagram: &[u8],
+        to: SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move {
+            self.socket
+                .write(|socket| socket.send_to(datagram, to))
+                .await
+        })
     }
 
     /// As [`send_to`](UdpSocket::send_to), to where the socket is connected.
@@ -113,8 +122,9 @@ impl UdpSocket {
     ///
     /// As there, and [`io::ErrorKind::NotConnected`] (or the system's "destination address
     /// required") if it is not connected.
-    pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        self.socket.write(|socket| socket.send(datagram)).await
+    #[track_caller]
+    pub fn send(&self, datagram: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move { self.socket.write(|socket| socket.send(datagram)).await })
     }
 
     /// Receives a datagram; returns its length and where it is from. What does not fit into the
@@ -126,8 +136,12 @@ impl UdpSocket {
     ///
     /// Those of the system call, such as [`io::ErrorKind::ConnectionRefused`] if the socket is
     /// connected and a datagram reached nobody. None ends the socket.
-    pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.read(|socket| socket.recv_from(buffer)).await
+    #[track_caller]
+    pub fn recv_from(
+        &self,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        wait_here(async move { self.socket.read(|socket| socket.recv_from(buffer)).await })
     }
 
     /// Receives a datagram and returns its length. What does not fit into the buffer is lost.
@@ -135,8 +149,9 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As [`recv_from`](UdpSocket::recv_from).
-    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(|socket| socket.recv(buffer)).await
+    #[track_caller]
+    pub fn recv(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move { self.socket.read(|socket| socket.recv(buffer)).await })
     }
 
     /// As [`recv`](UdpSocket::recv), but the datagram is there for the next receive.
@@ -144,8 +159,9 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As [`recv_from`](UdpSocket::recv_from).
-    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(|socket| socket.peek(buffer)).await
+    #[track_caller]
+    pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move { self.socket.read(|socket| socket.peek(buffer)).await })
     }
 
     /// As [`recv_from`](UdpSocket::recv_from), but the datagram is there for the next receive.
@@ -153,8 +169,12 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As there.
-    pub async fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.read(|socket| socket.peek_from(buffer)).await
+    #[track_caller]
+    pub fn peek_from(
+        &self,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        wait_here(async move { self.socket.read(|socket| socket.peek_from(buffer)).await })
     }
 
     /// The address that it receives at, with the port that the system has chosen.

@@ -1,5 +1,6 @@
 //! Looking at processes from outside.
 
+use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::links::with_header;
 use super::priority::{self, Priority};
 use super::reply::{Reply, reply_channel};
 use super::signal::{self, Control};
+use super::wait_site::wait_here;
 use super::{push_new, self_pid, table, try_self_pid};
 use crate::local;
 use crate::message::Monitored;
@@ -164,8 +166,9 @@ fn look_into(queue: &SaveQueue) -> (Vec<&'static str>, usize) {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub async fn process_info(pid: Pid) -> Option<ProcessInfo> {
-    ask(pid)?.await.ok()
+#[track_caller]
+pub fn process_info(pid: Pid) -> impl Future<Output = Option<ProcessInfo>> + Send {
+    wait_here(async move { ask(pid)?.await.ok() })
 }
 
 /// The question is on its way when this returns, unless the process is gone.
@@ -194,10 +197,13 @@ pub(crate) fn ask(pid: Pid) -> Option<Reply<ProcessInfo>> {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub async fn is_alive(pid: Pid) -> bool {
-    let (reply_to, reply) = reply_channel();
-    let control = Control::Ping { reply: reply_to };
-    push_new(pid, signal::CONTROL, control).is_ok() && reply.await.is_ok()
+#[track_caller]
+pub fn is_alive(pid: Pid) -> impl Future<Output = bool> + Send {
+    wait_here(async move {
+        let (reply_to, reply) = reply_channel();
+        let control = Control::Ping { reply: reply_to };
+        push_new(pid, signal::CONTROL, control).is_ok() && reply.await.is_ok()
+    })
 }
 
 /// All processes of this runtime, in no order (OTP: `processes/0`). Processes that

@@ -1,6 +1,7 @@
 //! Timers that wake: under every sleep and timeout.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::{Action, NotArmed, TimerRef, arm, too_many};
 use crate::clock;
 use crate::local;
+use crate::process::wait_site::waiting_at;
 use crate::scheduler;
 
 /// Wakes whoever polls it once a time is over. Disarmed when dropped.
@@ -109,7 +111,9 @@ pub struct Sleep(Alarm);
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[track_caller]
 pub fn sleep(after: Duration) -> Sleep {
+    waiting_at(Location::caller());
     Sleep(Alarm::new(after))
 }
 

@@ -3,9 +3,12 @@
 mod process;
 mod reference;
 
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::wait_here;
 use crate::{GenServer, StartError};
 
 pub use reference::DynamicSupervisorRef;
@@ -86,12 +89,18 @@ impl DynamicSupervisor {
     /// # Panics
     ///
     /// Outside a process.
-    pub async fn start_link(self) -> Result<DynamicSupervisorRef, StartError> {
-        let name = self.name.clone();
-        let mut start = process::Process::start_link(self);
-        if let Some(name) = name {
-            start = start.name(name);
-        }
-        start.await.map(DynamicSupervisorRef::new)
+    #[track_caller]
+    pub fn start_link(
+        self,
+    ) -> impl Future<Output = Result<DynamicSupervisorRef, StartError>> + Send {
+        let place = Location::caller();
+        wait_here(async move {
+            let name = self.name.clone();
+            let mut start = process::Process::start_link(self).at(place);
+            if let Some(name) = name {
+                start = start.name(name);
+            }
+            start.await.map(DynamicSupervisorRef::new)
+        })
     }
 }

@@ -1,10 +1,12 @@
 //! Talking to a running dynamic supervisor.
 
 use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use regrow_runtime::{ExitReason, Pid, ReplyTo};
 
+use crate::call::wait_here;
 use crate::{
     CallError, Child, ChildInfo, ChildSpec, Counts, Name, ServerRef, StartChildError, StopError,
     TerminateChildError,
@@ -59,10 +61,16 @@ impl DynamicSupervisorRef {
     /// # Errors
     ///
     /// See [`StartChildError`].
-    pub async fn start_child(&self, spec: ChildSpec) -> Result<Pid, StartChildError> {
-        let request = |reply| Request::StartChild(spec, reply);
-        let answer = self.server.call(request).no_timeout().await;
-        answer.map_err(StartChildError::Call)?
+    #[track_caller]
+    pub fn start_child(
+        &self,
+        spec: ChildSpec,
+    ) -> impl Future<Output = Result<Pid, StartChildError>> + Send {
+        wait_here(async move {
+            let request = |reply| Request::StartChild(spec, reply);
+            let answer = self.server.call(request).no_timeout().await;
+            answer.map_err(StartChildError::Call)?
+        })
     }
 
     /// Stops a child and forgets it, even a permanent one. A child that is being restarted goes
@@ -71,10 +79,16 @@ impl DynamicSupervisorRef {
     /// # Errors
     ///
     /// See [`TerminateChildError`].
-    pub async fn terminate_child(&self, pid: Pid) -> Result<(), TerminateChildError> {
-        let request = |reply| Request::TerminateChild(pid, reply);
-        let answer = self.server.call(request).no_timeout().await;
-        answer.map_err(TerminateChildError::Call)?
+    #[track_caller]
+    pub fn terminate_child(
+        &self,
+        pid: Pid,
+    ) -> impl Future<Output = Result<(), TerminateChildError>> + Send {
+        wait_here(async move {
+            let request = |reply| Request::TerminateChild(pid, reply);
+            let answer = self.server.call(request).no_timeout().await;
+            answer.map_err(TerminateChildError::Call)?
+        })
     }
 
     /// All children, in no order.
@@ -82,8 +96,9 @@ impl DynamicSupervisorRef {
     /// # Errors
     ///
     /// If the supervisor could not be asked.
-    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, CallError> {
-        self.server.call(Request::WhichChildren).no_timeout().await
+    #[track_caller]
+    pub fn which_children(&self) -> impl Future<Output = Result<Vec<ChildInfo>, CallError>> + Send {
+        wait_here(async move { self.server.call(Request::WhichChildren).no_timeout().await })
     }
 
     /// How many children there are; those being restarted are not active.
@@ -91,8 +106,9 @@ impl DynamicSupervisorRef {
     /// # Errors
     ///
     /// If the supervisor could not be asked.
-    pub async fn count_children(&self) -> Result<Counts, CallError> {
-        self.server.call(Request::CountChildren).no_timeout().await
+    #[track_caller]
+    pub fn count_children(&self) -> impl Future<Output = Result<Counts, CallError>> + Send {
+        wait_here(async move { self.server.call(Request::CountChildren).no_timeout().await })
     }
 
     /// Stops the children, then the supervisor with `reason`; see [`ServerRef::stop`].
@@ -100,12 +116,13 @@ impl DynamicSupervisorRef {
     /// # Errors
     ///
     /// See [`StopError`].
-    pub async fn stop(
+    #[track_caller]
+    pub fn stop(
         &self,
         reason: ExitReason,
         timeout: Option<Duration>,
-    ) -> Result<(), StopError> {
-        self.server.stop(reason, timeout).await
+    ) -> impl Future<Output = Result<(), StopError>> + Send {
+        wait_here(async move { self.server.stop(reason, timeout).await })
     }
 }
 

@@ -137,11 +137,13 @@ pub trait GenServer: Sized + Send + 'static {
     }
 
     /// Starts the server, not linked to anybody. The work begins when the result is awaited.
+    #[track_caller]
     fn start(args: Self::Args) -> Start<Self> {
         Start::new(args, false)
     }
 
     /// Starts the server, linked to the calling process, which is its parent.
+    #[track_caller]
     fn start_link(args: Self::Args) -> Start<Self> {
         Start::new(args, true)
     }

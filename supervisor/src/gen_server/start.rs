@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regrow_runtime::{ExitReason, Pid, SpawnError, SpawnOptions, proc_lib, self_pid};
+use regrow_runtime::{ExitReason, Pid, SpawnError, SpawnOptions, proc_lib, self_pid, wait_at};
 
 use super::GenServer;
 use super::process;
@@ -31,9 +32,12 @@ pub struct Start<S: GenServer> {
     name: Option<Arc<str>>,
     label: Option<Arc<str>>,
     timeout: Option<Duration>,
+    /// Where it was asked for.
+    place: &'static Location<'static>,
 }
 
 impl<S: GenServer> Start<S> {
+    #[track_caller]
     pub(super) fn new(args: S::Args, link: bool) -> Self {
         Start {
             args,
@@ -41,6 +45,7 @@ impl<S: GenServer> Start<S> {
             name: None,
             label: None,
             timeout: None,
+            place: Location::caller(),
         }
     }
 
@@ -63,8 +68,14 @@ impl<S: GenServer> Start<S> {
         self
     }
 
+    /// On behalf of a caller at this place.
+    pub(crate) fn at(mut self, place: &'static Location<'static>) -> Self {
+        self.place = place;
+        self
+    }
+
     async fn run(self) -> Result<ServerRef<S::Message>, StartError> {
-        let mut options = SpawnOptions::new();
+        let mut options = SpawnOptions::new().spawned_at(self.place);
         let mut parent = None;
         if self.link {
             options = options.link();
@@ -94,7 +105,7 @@ impl<S: GenServer> IntoFuture for Start<S> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(wait_at(self.place, self.run()))
     }
 }
 

@@ -11,9 +11,12 @@ mod reference;
 mod strategy;
 
 use std::collections::HashSet;
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::wait_here;
 use crate::child::{ChildSpec, Restart, SpecError};
 use crate::{GenServer, StartError};
 
@@ -129,13 +132,17 @@ impl Supervisor {
     /// # Panics
     ///
     /// Outside a process.
-    pub async fn start_link(self) -> Result<SupervisorRef, StartError> {
-        let name = self.name.clone();
-        let mut start = process::Process::start_link(self);
-        if let Some(name) = name {
-            start = start.name(name);
-        }
-        start.await.map(SupervisorRef::new)
+    #[track_caller]
+    pub fn start_link(self) -> impl Future<Output = Result<SupervisorRef, StartError>> + Send {
+        let place = Location::caller();
+        wait_here(async move {
+            let name = self.name.clone();
+            let mut start = process::Process::start_link(self).at(place);
+            if let Some(name) = name {
+                start = start.name(name);
+            }
+            start.await.map(SupervisorRef::new)
+        })
     }
 
     fn check(&self) -> Result<(), SpecError> {

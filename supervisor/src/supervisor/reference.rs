@@ -1,6 +1,7 @@
 //! Talking to a running static supervisor.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use regrow_runtime::{ExitReason, Pid, ReplyTo};
 use super::error::{
     DeleteChildError, GetChildSpecError, RestartChildError, StartChildError, TerminateChildError,
 };
+use crate::call::wait_here;
 use crate::{CallError, Child, ChildInfo, ChildSpec, Counts, Name, ServerRef, StopError};
 
 /// What a static supervisor can be asked.
@@ -64,10 +66,16 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// See [`StartChildError`].
-    pub async fn start_child(&self, spec: ChildSpec) -> Result<Pid, StartChildError> {
-        let request = |reply| Request::StartChild(spec, reply);
-        let answer = self.server.call(request).no_timeout().await;
-        answer.map_err(StartChildError::Call)?
+    #[track_caller]
+    pub fn start_child(
+        &self,
+        spec: ChildSpec,
+    ) -> impl Future<Output = Result<Pid, StartChildError>> + Send {
+        wait_here(async move {
+            let request = |reply| Request::StartChild(spec, reply);
+            let answer = self.server.call(request).no_timeout().await;
+            answer.map_err(StartChildError::Call)?
+        })
     }
 
     /// Stops a child, or ends the attempts to restart it. Its spec is kept, unless it is
@@ -76,10 +84,16 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// See [`TerminateChildError`].
-    pub async fn terminate_child(&self, id: &str) -> Result<(), TerminateChildError> {
-        let request = |reply| Request::TerminateChild(id.into(), reply);
-        let answer = self.server.call(request).no_timeout().await;
-        answer.map_err(TerminateChildError::Call)?
+    #[track_caller]
+    pub fn terminate_child(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<(), TerminateChildError>> + Send {
+        wait_here(async move {
+            let request = |reply| Request::TerminateChild(id.into(), reply);
+            let answer = self.server.call(request).no_timeout().await;
+            answer.map_err(TerminateChildError::Call)?
+        })
     }
 
     /// Starts a child that has no process. Not counted as a restart.
@@ -87,10 +101,16 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// See [`RestartChildError`].
-    pub async fn restart_child(&self, id: &str) -> Result<Pid, RestartChildError> {
-        let request = |reply| Request::RestartChild(id.into(), reply);
-        let answer = self.server.call(request).no_timeout().await;
-        answer.map_err(RestartChildError::Call)?
+    #[track_caller]
+    pub fn restart_child(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<Pid, RestartChildError>> + Send {
+        wait_here(async move {
+            let request = |reply| Request::RestartChild(id.into(), reply);
+            let answer = self.server.call(request).no_timeout().await;
+            answer.map_err(RestartChildError::Call)?
+        })
     }
 
     /// Drops the spec of a child that has no process.
@@ -98,10 +118,16 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// See [`DeleteChildError`].
-    pub async fn delete_child(&self, id: &str) -> Result<(), DeleteChildError> {
-        let request = |reply| Request::DeleteChild(id.into(), reply);
-        let answer = self.server.call(request).no_timeout().await;
-        answer.map_err(DeleteChildError::Call)?
+    #[track_caller]
+    pub fn delete_child(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<(), DeleteChildError>> + Send {
+        wait_here(async move {
+            let request = |reply| Request::DeleteChild(id.into(), reply);
+            let answer = self.server.call(request).no_timeout().await;
+            answer.map_err(DeleteChildError::Call)?
+        })
     }
 
     /// The spec of a child. That of a running temporary child has no start function any more.
@@ -109,10 +135,16 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// See [`GetChildSpecError`].
-    pub async fn get_childspec(&self, id: &str) -> Result<ChildSpec, GetChildSpecError> {
-        let request = |reply| Request::GetChildSpec(id.into(), reply);
-        let answer = self.server.call(request).no_timeout().await;
-        answer.map_err(GetChildSpecError::Call)?
+    #[track_caller]
+    pub fn get_childspec(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<ChildSpec, GetChildSpecError>> + Send {
+        wait_here(async move {
+            let request = |reply| Request::GetChildSpec(id.into(), reply);
+            let answer = self.server.call(request).no_timeout().await;
+            answer.map_err(GetChildSpecError::Call)?
+        })
     }
 
     /// All children, the youngest first (reverse start order, as in OTP).
@@ -120,8 +152,9 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// If the supervisor could not be asked.
-    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, CallError> {
-        self.server.call(Request::WhichChildren).no_timeout().await
+    #[track_caller]
+    pub fn which_children(&self) -> impl Future<Output = Result<Vec<ChildInfo>, CallError>> + Send {
+        wait_here(async move { self.server.call(Request::WhichChildren).no_timeout().await })
     }
 
     /// How many children there are. A child that has unlinked itself and died is not active,
@@ -130,8 +163,9 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// If the supervisor could not be asked.
-    pub async fn count_children(&self) -> Result<Counts, CallError> {
-        self.server.call(Request::CountChildren).no_timeout().await
+    #[track_caller]
+    pub fn count_children(&self) -> impl Future<Output = Result<Counts, CallError>> + Send {
+        wait_here(async move { self.server.call(Request::CountChildren).no_timeout().await })
     }
 
     /// Stops the children, then the supervisor with `reason`; see [`ServerRef::stop`].
@@ -139,12 +173,13 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// See [`StopError`].
-    pub async fn stop(
+    #[track_caller]
+    pub fn stop(
         &self,
         reason: ExitReason,
         timeout: Option<Duration>,
-    ) -> Result<(), StopError> {
-        self.server.stop(reason, timeout).await
+    ) -> impl Future<Output = Result<(), StopError>> + Send {
+        wait_here(async move { self.server.stop(reason, timeout).await })
     }
 }
 

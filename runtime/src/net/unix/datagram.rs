@@ -12,6 +12,7 @@ use super::Patience;
 use crate::net::queued::Queued;
 use crate::net::reactor;
 use crate::process::budget::{self, Refused, poll_budget};
+use crate::process::wait_site::wait_here;
 
 /// A socket for datagrams between processes of this machine. None is lost, doubled or overtaken;
 /// a sender waits while the receiver's queue is full.
@@ -128,9 +129,16 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`connect`](UnixDatagram::connect), and those of sending: a datagram may be too long.
-    pub async fn send_to(&self, datagram: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
-        self.send_to_addr(datagram, &SocketAddr::from_pathname(path)?)
-            .await
+    #[track_caller]
+    pub fn send_to(
+        &self,
+        datagram: &[u8],
+        path: impl AsRef<Path>,
+    ) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move {
+            self.send_to_addr(datagram, &SocketAddr::from_pathname(path)?)
+                .await
+        })
     }
 
     /// As [`send_to`](UnixDatagram::send_to), to an address, which may be an abstract one.
@@ -138,19 +146,28 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As there.
-    pub async fn send_to_addr(&self, datagram: &[u8], to: &SocketAddr) -> io::Result<usize> {
-        let mut patience = Patience::default();
-        let refused = Refused::default();
-        loop {
-            // Past the queue of senders and the source: what these wait for is room at the other
-            // end of the connection.
-            poll_fn(|cx| poll_budget(budget::IO, &refused, cx)).await;
-            match self.get_ref().send_to_addr(datagram, to) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => patience.wait().await,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
+    #[track_caller]
+    pub fn send_to_addr(
+        &self,
+        datagram: &[u8],
+        to: &SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move {
+            let mut patience = Patience::default();
+            let refused = Refused::default();
+            loop {
+                // Past the queue of senders and the source: what these wait for is room at the other
+                // end of the connection.
+                poll_fn(|cx| poll_budget(budget::IO, &refused, cx)).await;
+                match self.get_ref().send_to_addr(datagram, to) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        patience.wait().await
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result,
+                }
             }
-        }
+        })
     }
 
     /// Sends a datagram to where the socket is connected, and waits while the queue there is full.
@@ -160,8 +177,9 @@ impl UnixDatagram {
     /// [`io::ErrorKind::NotConnected`] if it is not connected,
     /// [`io::ErrorKind::ConnectionRefused`] or [`io::ErrorKind::ConnectionReset`] if the other end
     /// is gone; those of sending.
-    pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        self.socket.write(|socket| socket.send(datagram)).await
+    #[track_caller]
+    pub fn send(&self, datagram: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move { self.socket.write(|socket| socket.send(datagram)).await })
     }
 
     /// Receives a datagram; returns its length and where it is from. What does not fit into the
@@ -172,8 +190,12 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of the system call.
-    pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.read(|socket| socket.recv_from(buffer)).await
+    #[track_caller]
+    pub fn recv_from(
+        &self,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        wait_here(async move { self.socket.read(|socket| socket.recv_from(buffer)).await })
     }
 
     /// Receives a datagram and returns its length. What does not fit into the buffer is lost.
@@ -181,8 +203,9 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`recv_from`](UnixDatagram::recv_from).
-    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(|socket| socket.recv(buffer)).await
+    #[track_caller]
+    pub fn recv(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        wait_here(async move { self.socket.read(|socket| socket.recv(buffer)).await })
     }
 
     /// The address that it receives at.

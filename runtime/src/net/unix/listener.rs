@@ -1,6 +1,7 @@
 //! Sockets that accept Unix connections.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::SocketAddr;
@@ -12,6 +13,7 @@ use super::UnixStream;
 use crate::net::queued::Queued;
 use crate::net::stream::StreamSocket;
 use crate::net::{BACKLOG, reactor};
+use crate::process::wait_site::wait_here;
 
 /// A socket that accepts connections from this machine, at a path in the file system.
 ///
@@ -93,12 +95,15 @@ impl UnixListener {
     /// Those of the system call, none of which ends the listener. The program may have too many
     /// open files: then the connection stays where it is, and it is wise to pause before the next
     /// attempt.
-    pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        // Before a connection is taken that nobody could have.
-        let reactor = reactor()?;
-        let (stream, peer) = self.socket.read(|socket| socket.accept()).await?;
-        stream.set_nonblocking(true)?;
-        Ok((StreamSocket::register(reactor, stream)?, peer))
+    #[track_caller]
+    pub fn accept(&self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> {
+        wait_here(async move {
+            // Before a connection is taken that nobody could have.
+            let reactor = reactor()?;
+            let (stream, peer) = self.socket.read(|socket| socket.accept()).await?;
+            stream.set_nonblocking(true)?;
+            Ok((StreamSocket::register(reactor, stream)?, peer))
+        })
     }
 
     /// The address that it listens on.

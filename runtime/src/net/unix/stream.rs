@@ -1,5 +1,6 @@
 //! Unix connections.
 
+use std::future::Future;
 use std::io;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
@@ -9,6 +10,7 @@ use socket2::{Domain, Socket, Type};
 use super::{Patience, system_address};
 use crate::net::reactor;
 use crate::net::stream::StreamSocket;
+use crate::process::wait_site::wait_here;
 
 /// A connection between two processes of this machine.
 ///
@@ -69,8 +71,9 @@ impl UnixStream {
     /// [`io::ErrorKind::NotFound`] if there is no such file, [`io::ErrorKind::ConnectionRefused`]
     /// if nobody listens there, [`io::ErrorKind::InvalidInput`] for a path of more than about 100
     /// bytes; those of the system call. It fails outside a process.
-    pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
-        UnixStream::connect_addr(&SocketAddr::from_pathname(path)?).await
+    #[track_caller]
+    pub fn connect(path: impl AsRef<Path>) -> impl Future<Output = io::Result<UnixStream>> {
+        wait_here(async move { UnixStream::connect_addr(&SocketAddr::from_pathname(path)?).await })
     }
 
     /// As [`connect`](UnixStream::connect), to an address, which may be an abstract one.
@@ -78,20 +81,23 @@ impl UnixStream {
     /// # Errors
     ///
     /// As there.
-    pub async fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
-        let reactor = reactor()?;
-        let address = system_address(address)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        let mut patience = Patience::default();
-        while let Err(error) = socket.connect(&address) {
-            match error.kind() {
-                io::ErrorKind::WouldBlock => patience.wait().await,
-                io::ErrorKind::Interrupted => {}
-                _ => return Err(error),
+    #[track_caller]
+    pub fn connect_addr(address: &SocketAddr) -> impl Future<Output = io::Result<UnixStream>> {
+        wait_here(async move {
+            let reactor = reactor()?;
+            let address = system_address(address)?;
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            socket.set_nonblocking(true)?;
+            let mut patience = Patience::default();
+            while let Err(error) = socket.connect(&address) {
+                match error.kind() {
+                    io::ErrorKind::WouldBlock => patience.wait().await,
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                }
             }
-        }
-        StreamSocket::register(reactor, socket.into())
+            StreamSocket::register(reactor, socket.into())
+        })
     }
 
     /// The address of the other end.
