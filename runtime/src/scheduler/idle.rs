@@ -158,7 +158,6 @@ impl Idle {
     }
 
     /// The workers that sleep.
-    #[cfg(not(loom))]
     pub(crate) fn sleepers(&self) -> Vec<usize> {
         lock(&self.sleepers).clone()
     }
