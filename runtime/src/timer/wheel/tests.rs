@@ -173,6 +173,11 @@ proptest! {
 }
 
 #[test]
+fn a_timer_is_less_than_a_cache_line() {
+    assert!(size_of::<super::Entry<crate::timer::Action>>() <= 56);
+}
+
+#[test]
 fn a_stale_key_does_not_fit_the_next_tenant() {
     let mut wheel = Wheel::new(0);
     let old = wheel.add(10, 'a');
