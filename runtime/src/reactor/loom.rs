@@ -70,10 +70,14 @@ impl Stream {
                 match bytes {
                     0 if ended => return seen,
                     0 => claim.spent(),
-                    _ if self.directions.is_marked() => {}
-                    _ => claim.drained(),
+                    _ if self.directions.is_marked() => continue,
+                    _ => {
+                        claim.drained();
+                        continue;
+                    }
                 }
-            } else if read.wait_as(Some(PID), Waker::noop()) {
+            }
+            if read.wait_as(Some(PID), Waker::noop()) {
                 self.woken.wait();
             }
         }
