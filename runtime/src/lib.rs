@@ -38,7 +38,8 @@
 //! - [`Runtime`], [`Handle`]: starting a runtime, and reaching it from outside.
 //! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: births.
 //! - [`proc_lib`]: births and ends that somebody waits for.
-//! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`try_receive`], [`reply_channel`]: messages.
+//! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`try_receive`], [`receive_down`], [`reply_channel`]: messages.
+//! - [`mailbox_limit`], [`try_send`], [`send_wait`]: mailboxes that may be full.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends.
 //! - [`alias()`], [`monitor_alias`]: addresses that can be taken back.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`], [`timeout`]: time. [`net`]: sockets.

@@ -235,7 +235,7 @@ where
 ///
 /// If the process could not be spawned, was not ready in time, or ended instead.
 /// Whatever the error, the process is gone and its name free, and neither an
-/// [`Exit`] nor a [`Down`] of it is left in the mailbox, or comes later. But a
+/// [`Exit`] nor a [`Down`](crate::Down) of it is left in the mailbox, or comes later. But a
 /// caller that does *not* trap exits dies with a process that it had linked to,
 /// unless that ends as [`ExitReason::Normal`] or was killed for its slowness.
 ///

@@ -52,7 +52,7 @@ pub enum BlockingError {
 /// start when they are needed and end after 10 seconds without work. Beyond that
 /// work waits, first come first served, and its callers with it: the backlog
 /// is never longer than the number of those who wait for it, and
-/// [`Stats::blocking`](crate::Stats::blocking) shows it. Work that waits for
+/// [`SystemInfo::blocking`](crate::SystemInfo::blocking) shows it. Work that waits for
 /// other blocking work may so wait for ever.
 ///
 /// In the closure there is no process: `self_pid`, `receive`, `spawn` and the like

@@ -412,7 +412,8 @@ pub(super) fn kill(pid: Pid, max: usize) {
 ///
 /// At most `max` messages may then be in the mailbox; what happens to more is up to the
 /// policy. Messages count whoever sends them, timers and the process itself included.
-/// Exit signals, [`Exit`] and [`Down`] messages, replies, links and monitors never do.
+/// Exit signals, [`Exit`] and [`Down`] messages, replies, messages through an
+/// [`Alias`](crate::Alias), requests to [stop](crate::proc_lib::stop), links and monitors never do.
 /// What is in the mailbox already counts; what is on its way when the *first* limit is
 /// set does not. Nothing is dropped by setting a limit: the policy is for what comes.
 ///

@@ -32,7 +32,7 @@ pin_project! {
 /// the time is up the future is dropped with the `TimeLimit`; pin it and pass `&mut` to
 /// go on with it. If the future is cancel safe, so is this.
 ///
-/// [`receive`](crate::receive), replies and calls have time-outs of their own, which know
+/// [`receive`](crate::receive()), replies and calls have time-outs of their own, which know
 /// more: a receive with a zero time-out sees all that has arrived by now, and this only
 /// what had arrived when the turn began.
 ///
