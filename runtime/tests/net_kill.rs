@@ -28,7 +28,7 @@ mod common;
 const ROUNDS: usize = 50;
 
 /// What a process does: it makes sockets, says that it is about to wait, and waits for ever.
-type Waits = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Waits = fn() -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
@@ -69,7 +69,7 @@ async fn fill<W: futures_lite::AsyncWrite + Unpin>(writer: &mut W) {
 }
 
 /// Every await of `net`.
-fn waits() -> Vec<(&'static str, fn() -> Waits)> {
+fn waits() -> Vec<(&'static str, Waits)> {
     vec![
         ("accept", || {
             Box::pin(async {

@@ -17,7 +17,7 @@
 //!
 //! Every future here may be dropped at any time, by a `select` or with its process: what was not
 //! returned has not been taken. (A `write_all` of `futures-lite` may have written a part.) There
-//! are no timeouts on sockets: race an operation against [`sleep`](crate::sleep), which ends it at
+//! are no timeouts on sockets: [`timeout`](crate::timeout()) gives an operation a time, and ends it at
 //! whatever await it is in, those of a whole protocol as well.
 //!
 //! Each attempt to read, write or accept spends reductions, so a process whose socket is always

@@ -173,9 +173,9 @@ pub type TcpStream = StreamSocket<std::net::TcpStream>;
 impl TcpStream {
     /// Connects to the first of the addresses that answers, trying one after the other.
     ///
-    /// There is no timeout but the system's, which is minutes; race it against
-    /// [`sleep`](crate::sleep) for another. A host name is looked up by
-    /// [`lookup_host`](super::lookup_host): meanwhile the worker runs other processes.
+    /// There is no timeout but the system's, which is minutes; [`timeout`](crate::timeout()) sets
+    /// another. A host name is looked up by [`lookup_host`](super::lookup_host): meanwhile the
+    /// worker runs other processes.
     ///
     /// # Errors
     ///
