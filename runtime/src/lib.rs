@@ -90,7 +90,7 @@ pub use process::ancestry::Ancestor;
 pub use process::budget::{YieldNow, consume_reductions, yield_now};
 pub use process::info::{ProcessInfo, Status, is_alive, process_info, processes, set_label};
 pub use process::limit::{MailboxLimit, MailboxOverflow, MailboxPolicy, mailbox_limit};
-pub use process::links::{exit, link, trap_exit, unlink};
+pub use process::links::{exit, exit_with, link, trap_exit, unlink};
 pub use process::monitors::{demonitor, demonitor_flush, monitor, monitor_alias, monitor_named};
 pub use process::priority::{Priority, set_priority};
 pub use process::receive::{

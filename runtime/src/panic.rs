@@ -23,7 +23,11 @@ pub(crate) struct Place {
 }
 
 /// The payload of an unwinding that ends the process with a reason, without a panic.
-struct EndWith(ExitReason);
+struct EndWith {
+    reason: ExitReason,
+    /// Whether [`catch_panic`] lets it pass.
+    is_final: bool,
+}
 
 /// Makes panics of processes, and of blocking work, note their place instead of printing. Panics
 /// elsewhere go to the hook that was there before.
@@ -89,10 +93,25 @@ pub(crate) fn discard<T>(what: &str, value: T) {
     });
 }
 
-/// Ends the current process by unwinding to its boundary.
+/// Ends the current process by unwinding to its boundary, or to a [`catch_panic`].
 pub(crate) fn end_with(reason: ExitReason) -> ! {
+    unwind(EndWith {
+        reason,
+        is_final: false,
+    })
+}
+
+/// Ends the current process by unwinding to its boundary.
+pub(crate) fn end_finally(reason: ExitReason) -> ! {
+    unwind(EndWith {
+        reason,
+        is_final: true,
+    })
+}
+
+fn unwind(end: EndWith) -> ! {
     local::with(|local| local.unwinds.set(true));
-    resume_unwind(Box::new(EndWith(reason)))
+    resume_unwind(Box::new(end))
 }
 
 fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
@@ -102,7 +121,7 @@ fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
         (place.pid == local.pid.get()).then_some(place)
     });
     let payload = match payload.downcast::<EndWith>() {
-        Ok(end) => return end.0,
+        Ok(end) => return end.reason,
         Err(payload) => payload,
     };
     let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
@@ -153,14 +172,14 @@ pin_project! {
 /// Runs a future and gives the reason that a panic in it stands for, instead of
 /// ending the process.
 ///
-/// An [`exit`](crate::exit) to oneself in it is caught in the same way. This is
-/// what behaviours use to run `terminate` after a failed callback; a process
+/// An [`exit_with`](crate::exit_with) in it is caught in the same way; an
+/// [`exit`](crate::exit) to oneself is a signal and cannot be caught. This is what behaviours use to run `terminate` after a failed callback; a process
 /// that catches its panics and goes on keeps a state that nobody vouches for.
 /// Reply handles that the panic dropped are told when the process ends.
 ///
 /// # Errors
 ///
-/// [`ExitReason::Panic`] with message and place, or the reason given to `exit`.
+/// [`ExitReason::Panic`] with message and place, or the reason given to `exit_with`.
 ///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
@@ -181,10 +200,13 @@ impl<F: Future> Future for CatchPanic<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let future = self.project().future;
-        match catch(|| future.poll(cx)) {
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(reason) => Poll::Ready(Err(reason)),
+            Err(payload) => match payload.downcast_ref::<EndWith>() {
+                Some(EndWith { is_final: true, .. }) => resume_unwind(payload),
+                _ => Poll::Ready(Err(into_reason(payload))),
+            },
         }
     }
 }

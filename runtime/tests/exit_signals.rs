@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use common::run;
 use regrow_runtime::{
-    Down, Exit, ExitReason, Message, MonitorRef, Pid, Runtime, catch_panic, exit, is_alive, link,
-    receive, receive_any, self_pid, send, sleep, spawn, spawn_link, spawn_monitor, trap_exit,
-    yield_now,
+    Down, Exit, ExitReason, Message, MonitorRef, Pid, Runtime, catch_panic, exit, exit_with,
+    is_alive, link, receive, receive_any, self_pid, send, sleep, spawn, spawn_link, spawn_monitor,
+    trap_exit, yield_now,
 };
 
 async fn down(reference: MonitorRef) -> ExitReason {
@@ -165,12 +165,6 @@ fn an_exit_to_oneself_unwinds_from_within_predicates_and_nested_futures() {
                 .timeout(Duration::from_secs(60))
                 .await
                 .expect("never asked twice");
-        });
-        assert_eq!(down(reference).await, boom());
-        // A behaviour may run what comes after a callback that exits.
-        let (_, reference) = spawn_monitor(async {
-            let caught = catch_panic(async { exit(self_pid(), boom()) }).await;
-            caught.unwrap_err()
         });
         assert_eq!(down(reference).await, boom());
     });
@@ -478,18 +472,47 @@ fn what_is_sent_as_an_exit_message_is_no_exit_signal() {
 }
 
 #[test]
-fn a_kill_of_oneself_is_not_survived_by_catching_it() {
+fn an_exit_to_oneself_cannot_be_caught() {
     run(1, async {
-        let (_, reference) = spawn_monitor(async {
-            let caught = regrow_runtime::catch_panic(async {
-                exit(self_pid(), ExitReason::Kill);
+        for (sent, reason) in [
+            (boom(), boom()),
+            (ExitReason::Normal, ExitReason::Normal),
+            (ExitReason::Kill, ExitReason::Killed),
+        ] {
+            let again = sent.clone();
+            let (_, reference) = spawn_monitor(async move {
+                let _ = catch_panic(catch_panic(async { exit(self_pid(), sent) })).await;
+                unreachable!("nobody catches it");
             });
-            assert_eq!(caught.await, Err(ExitReason::Killed));
-            pending::<()>().await;
-        });
-        let down = receive::<Down>()
-            .matching(move |down: &Down| down.reference == reference)
-            .await;
-        assert_eq!(down.reason, ExitReason::Killed);
+            assert_eq!(down(reference).await, reason);
+            // With the means of the language one gets as far as the next turn.
+            let (_, reference) = spawn_monitor(async move {
+                let exits = std::panic::AssertUnwindSafe(|| exit(self_pid(), again));
+                let caught = std::panic::catch_unwind(exits);
+                assert!(caught.is_err());
+                pending::<()>().await;
+            });
+            assert_eq!(down(reference).await, reason);
+        }
+    });
+}
+
+#[test]
+fn exit_with_can_be_caught_and_is_the_reason_if_nobody_does() {
+    run(1, async {
+        for reason in others().into_iter().chain([ExitReason::Normal]) {
+            let (raised, again) = (reason.clone(), reason.clone());
+            let (_, reference) = spawn_monitor(async move {
+                // All the same to it.
+                trap_exit(true);
+                exit_with(raised)
+            });
+            assert_eq!(down(reference).await, reason);
+            let caught = catch_panic(async move { exit_with(again) }).await;
+            assert_eq!(caught.map(|()| ()), Err(reason));
+        }
+        // Raised by the process itself, `Kill` is a reason like any other.
+        let (_, reference) = spawn_monitor(async { exit_with(ExitReason::Kill) });
+        assert_eq!(down(reference).await, ExitReason::Kill);
     });
 }

@@ -5,7 +5,7 @@ use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::{push_new, self_pid};
 use crate::local;
 use crate::message::{Exit, Origin};
-use crate::panic::end_with;
+use crate::panic::{end_finally, end_with};
 use crate::pid::Pid;
 use crate::reason::ExitReason;
 
@@ -114,9 +114,8 @@ pub fn unlink(pid: Pid) {
 /// | traps exits | an [`Exit`] message | ends with `Killed` | an [`Exit`] message |
 ///
 /// Sent to oneself, it ends the process there and then, also with `Normal`,
-/// unless exits are trapped: by unwinding, which [`catch_panic`](crate::catch_panic)
-/// catches (OTP: `exit/1`), but for `Kill`. From outside a process, the receiver sees itself as
-/// the sender.
+/// unless exits are trapped. That cannot be caught; what can is [`exit_with`]. From
+/// outside a process, the receiver sees itself as the sender.
 ///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
@@ -139,13 +138,17 @@ pub fn exit(pid: Pid, reason: ExitReason) {
         // While unwinding, or in a drop at the end, there is nothing to end.
         if !ending
             && !std::thread::panicking()
-            && let ExitEffect::End(reason) = exit_effect(Origin::Itself, &reason, traps)
+            && let ExitEffect::End(end) = exit_effect(Origin::Itself, &reason, traps)
         {
-            if reason == ExitReason::Killed {
-                // Whoever catches the unwinding dies all the same, a turn later.
-                let _ = push_new(pid, signal::EXIT, killing(pid));
-            }
-            end_with(reason);
+            // Whoever catches the unwinding with the means of the language dies all
+            // the same, a turn later.
+            let again = Exit {
+                pid,
+                reason,
+                origin: Origin::Itself,
+            };
+            let _ = push_new(pid, signal::EXIT, again);
+            end_finally(end);
         }
     }
     local::try_with(|local| local.check_receiver(pid));
@@ -161,12 +164,32 @@ pub fn exit(pid: Pid, reason: ExitReason) {
     let _ = push_new(pid, signal::EXIT, exit);
 }
 
-fn killing(pid: Pid) -> Exit {
-    Exit {
-        pid,
-        reason: ExitReason::Kill,
-        origin: Origin::Itself,
-    }
+/// Ends the current process with a reason, there and then (OTP: `exit/1`).
+///
+/// It is raised as a panic is, and so [`catch_panic`](crate::catch_panic) catches it:
+/// in a callback of a behaviour, `terminate` is run. Whether exits are trapped is all
+/// the same to it. Nothing is printed or reported, unless the reason is an error.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{Down, ExitReason, exit_with, receive, spawn_monitor};
+///
+/// fn deep_inside() {
+///     exit_with(ExitReason::Shutdown);
+/// }
+/// spawn_monitor(async { deep_inside() });
+/// assert_eq!(receive::<Down>().await.reason, ExitReason::Shutdown);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn exit_with(reason: ExitReason) -> ! {
+    with_header("exit_with", |_| ());
+    end_with(reason)
 }
 
 /// Whether exit signals reach the current process as [`Exit`] messages instead of

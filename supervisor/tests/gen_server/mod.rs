@@ -9,8 +9,8 @@ mod stop;
 use std::sync::Arc;
 
 use regrow_runtime::{
-    Down, Exit, ExitReason, Pid, ReplyTo, exit, is_alive, monitor, receive, self_pid, send, spawn,
-    spawn_monitor, trap_exit, whereis, yield_now,
+    Down, Exit, ExitReason, Pid, ReplyTo, exit, exit_with, is_alive, monitor, receive, self_pid,
+    send, spawn, spawn_monitor, trap_exit, whereis, yield_now,
 };
 use regrow_supervisor::{
     CallError, Context, GenServer, Info, Next, ServerRef, StartError, StopError,
@@ -114,7 +114,7 @@ impl GenServer for Server {
             Command::Stop(reason) => return Next::Stop(reason),
             Command::StopWith(reason, _unanswered) => return Next::Stop(reason),
             Command::Panic => panic!("handle panics"),
-            Command::Exit(reason) => exit(self_pid(), reason),
+            Command::Exit(reason) => exit_with(reason),
             Command::Idle(time) => return Next::Timeout(millis(time)),
             Command::Terminate(terminate) => self.terminate = terminate,
         }

@@ -14,6 +14,7 @@
 //! A side is the bookkeeping of the runtime, [`Relations`], and what `turn.rs` and
 //! `exit.rs` do with it, in their order, without processes around it.
 
+use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 use regrow_mailbox::{Envelope, Inbox};
@@ -27,6 +28,25 @@ enum Signal {
     Link { from: Pid, id: u32 },
     Unlink { from: Pid, ids: LinkIds },
     Exit { from: Pid, origin: Origin },
+}
+
+/// A signal, and a cell that the checker watches, as it cannot see into a node.
+struct Watched(Signal, UnsafeCell<()>);
+
+impl Watched {
+    fn wrap(signal: Signal) -> Self {
+        let cell = UnsafeCell::new(());
+        cell.with_mut(|_| ());
+        Watched(signal, cell)
+    }
+
+    fn open(envelope: Envelope) -> Signal {
+        let Ok(Watched(signal, cell)) = envelope.downcast() else {
+            unreachable!("nothing else is sent");
+        };
+        cell.with_mut(|_| ());
+        signal
+    }
 }
 
 /// The slots of both sides.
@@ -43,7 +63,7 @@ impl Slots {
             Signal::Exit { .. } => EXIT,
             _ => CONTROL,
         };
-        let envelope = Envelope::new(to.generation(), kind, signal);
+        let envelope = Envelope::new(to.generation(), kind, Watched::wrap(signal));
         match self.0[to.index() as usize].push(envelope) {
             Ok(_) => Ok(()),
             Err(_) => Err(()),
@@ -52,7 +72,7 @@ impl Slots {
 
     /// Answers a signal on behalf of one that is gone.
     fn answer_for_dead(&self, envelope: Envelope, dead: Pid) {
-        if let Ok(Signal::Link { from, id }) = envelope.downcast() {
+        if let Signal::Link { from, id } = Watched::open(envelope) {
             let origin = Origin::Link {
                 mine: 0,
                 theirs: id,
@@ -68,8 +88,8 @@ struct Side {
     pid: Pid,
     relations: Relations,
     last_id: u32,
-    /// The exit signals that counted.
-    exits: Vec<Pid>,
+    /// The exit signals that counted: from whom, and to which link request of mine.
+    exits: Vec<(Pid, u32)>,
 }
 
 impl Side {
@@ -130,15 +150,17 @@ impl Side {
                 self.slots.answer_for_dead(envelope, dead);
                 continue;
             }
-            match envelope.downcast() {
-                Ok(Signal::Link { from, id }) => self.relations.on_link(from, id),
-                Ok(Signal::Unlink { from, ids }) => self.relations.on_unlink(from, ids),
-                Ok(Signal::Exit { from, origin }) => {
+            match Watched::open(envelope) {
+                Signal::Link { from, id } => self.relations.on_link(from, id),
+                Signal::Unlink { from, ids } => self.relations.on_unlink(from, ids),
+                Signal::Exit { from, origin } => {
+                    let Origin::Link { theirs, .. } = origin else {
+                        unreachable!("nothing else is sent");
+                    };
                     if self.relations.on_exit(from, origin) {
-                        self.exits.push(from);
+                        self.exits.push((from, theirs));
                     }
                 }
-                Err(_) => unreachable!("nothing else is sent"),
             }
         }
     }
@@ -213,6 +235,23 @@ fn an_unlink_and_a_link_from_both_sides_leave_a_link() {
 }
 
 #[test]
+fn a_link_survives_an_unlink_that_had_not_seen_it() {
+    loom::model(|| {
+        let slots = Slots::new();
+        let (mut a, mut b) = Side::linked(&slots);
+        let (of_a, of_b) = (a.pid, b.pid);
+        let other = thread::spawn(move || {
+            b.link(of_a);
+            b.handle();
+            b
+        });
+        a.unlink(of_b);
+        a.handle();
+        assert!(settle(&mut a, &mut other.join().unwrap()));
+    });
+}
+
+#[test]
 fn unlinks_from_both_sides_leave_none() {
     loom::model(|| {
         let slots = Slots::new();
@@ -245,7 +284,7 @@ fn a_link_against_a_death_is_told_once() {
         a.handle();
         other.join().unwrap();
         a.handle();
-        assert_eq!(a.exits, [of_b]);
+        assert_eq!(a.exits, [(of_b, 1)]);
         assert!(a.links().is_empty());
     });
 }
@@ -267,7 +306,7 @@ fn a_link_to_one_whose_place_has_a_new_tenant_is_told_once_and_by_nobody_else() 
         let mut heir = other.join().unwrap();
         heir.handle();
         a.handle();
-        assert_eq!(a.exits, [of_b]);
+        assert_eq!(a.exits, [(of_b, 1)]);
         assert!(a.links().is_empty() && heir.links().is_empty());
     });
 }
@@ -304,7 +343,9 @@ fn a_link_after_an_unlink_against_a_death_is_told_once_and_not_by_the_old_exit()
         a.link(of_b);
         other.join().unwrap();
         a.handle();
-        assert_eq!(a.exits, [of_b]);
+        // The first request, and with it the death that it would have told of, is
+        // undone.
+        assert_eq!(a.exits, [(of_b, 2)]);
         assert!(a.links().is_empty());
     });
 }
