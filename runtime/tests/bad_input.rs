@@ -1,0 +1,254 @@
+//! What nobody should do, and what comes of it: an error or nothing, never more.
+
+mod common;
+
+use std::error::Error;
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::panic::panic_any;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+
+use common::run;
+use regrow_runtime::{
+    Alias, Down, Exit, ExitReason, MonitorRef, Pid, RegisterError, SpawnError, SpawnOptions, alias,
+    demonitor, exit, is_alive, link, monitor, monitor_named, process_info, receive, register,
+    reply_channel, self_pid, send, send_named, spawn, spawn_link, spawn_monitor, trap_exit,
+    unalias, unlink, unregister, whereis, yield_now,
+};
+
+async fn down(reference: MonitorRef) -> ExitReason {
+    let mine = move |down: &Down| down.reference == reference;
+    receive::<Down>().matching(mine).await.reason
+}
+
+/// A pid whose process has ended, and one that no process ever had.
+async fn gone() -> [Pid; 2] {
+    let (dead, reference) = spawn_monitor(async {});
+    down(reference).await;
+    let nobody = monitor_named("nobody at all");
+    let mine = move |down: &Down| down.reference == nobody;
+    let never = receive::<Down>().matching(mine).await.pid;
+    [dead, never]
+}
+
+/// Panics when it is dropped, and is counted by what it holds.
+struct Bomb(#[allow(dead_code)] Arc<()>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a drop");
+    }
+}
+
+#[test]
+fn signals_to_who_is_gone_or_never_was_do_nothing_or_say_noproc() {
+    run(2, async {
+        trap_exit(true);
+        for pid in gone().await {
+            send(pid, "nobody reads it");
+            exit(pid, ExitReason::Kill);
+            unlink(pid);
+            link(pid);
+            let told = receive::<Exit>().await;
+            assert_eq!((told.pid, told.reason), (pid, ExitReason::NoProc));
+            assert_eq!(down(monitor(pid)).await, ExitReason::NoProc);
+            assert!(!is_alive(pid).await);
+            assert!(process_info(pid).await.is_none());
+            let refused = register("a name for the dead", pid);
+            assert_eq!(refused, Err(RegisterError::NoProc(pid)));
+            assert!(whereis("a name for the dead").is_none());
+        }
+        let me = process_info(self_pid()).await.expect("it lives");
+        assert!(me.links.is_empty() && me.monitors.is_empty());
+    });
+}
+
+#[test]
+fn stale_references_and_aliases_are_false_and_nothing_more() {
+    run(2, async {
+        let me = self_pid();
+        let (_, reference) = spawn_monitor(async move {
+            let (_, inner) = spawn_monitor(pending::<()>());
+            send(me, (alias(), inner));
+        });
+        let (address, of_another): (Alias, MonitorRef) = receive().await;
+        down(reference).await;
+        assert!(!demonitor(of_another) && !demonitor(reference));
+        assert!(!unalias(address));
+        address.send("nobody reads it");
+    });
+}
+
+#[test]
+fn a_name_may_be_enormous_but_neither_empty_nor_taken() {
+    run(2, async {
+        let enormous = "x".repeat(1 << 20);
+        register(&*enormous, self_pid()).expect("nobody has it");
+        assert_eq!(whereis(&enormous), Some(self_pid()));
+        send_named(&enormous, 1_u8).expect("it has the name");
+        assert_eq!(receive::<u8>().await, 1);
+        let taken = SpawnOptions::new().name(&*enormous).spawn(async {});
+        assert!(matches!(taken, Err(SpawnError::NameTaken { .. })));
+        unregister(&enormous).expect("it is registered");
+        assert_eq!(whereis(&enormous), None);
+
+        assert_eq!(register("", self_pid()), Err(RegisterError::EmptyName));
+        let empty = SpawnOptions::new().name("").spawn(async {});
+        assert_eq!(empty, Err(SpawnError::EmptyName));
+        assert!(unregister("").is_err() && whereis("").is_none());
+        assert_eq!(send_named("", 1_u8).map_err(|it| it.into_inner()), Err(1));
+        assert_eq!(down(monitor_named(enormous)).await, ExitReason::NoProc);
+    });
+}
+
+#[test]
+fn drops_that_panic_everywhere_at_the_end_abort_nothing_and_leak_nothing() {
+    run(2, async {
+        let count = Arc::new(());
+        for by_signal in [true, false] {
+            let state = Bomb(count.clone());
+            let (pid, reference) = spawn_monitor(async move {
+                let _state = state;
+                receive::<ExitReason>().await
+            });
+            for _ in 0..3 {
+                send(pid, Bomb(count.clone()));
+            }
+            let (reply_to, reply) = reply_channel::<Bomb>();
+            send(pid, reply_to);
+            if by_signal {
+                exit(pid, ExitReason::Shutdown);
+            } else {
+                send(pid, ExitReason::Shutdown);
+            }
+            let reason = down(reference).await;
+            if by_signal {
+                assert_eq!(reason, ExitReason::Shutdown);
+            } else {
+                // The body drops its state itself, before it has ended.
+                assert!(reason.to_string().ends_with("in a drop"), "{reason}");
+            }
+            assert!(reply.await.is_err());
+            // To the dead: dropped here, by who sends it.
+            send(pid, Bomb(count.clone()));
+        }
+        // Through an alias that has ended.
+        let address = alias();
+        address.send(Bomb(count.clone()));
+        unalias(address);
+        yield_now().await;
+        assert_eq!(Arc::strong_count(&count), 1);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_spares_the_process_that_wakes_it() {
+    struct Grumpy;
+    impl Wake for Grumpy {
+        fn wake(self: Arc<Self>) {
+            panic!("let me sleep");
+        }
+    }
+    run(2, async {
+        let (reply_to, reply) = reply_channel::<u8>();
+        let mut reply = Box::pin(reply);
+        let grumpy = Waker::from(Arc::new(Grumpy));
+        poll_fn(|_| {
+            let mut cx = std::task::Context::from_waker(&grumpy);
+            assert!(reply.as_mut().poll(&mut cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        let (_, reference) = spawn_monitor(async move { reply_to.send(1) });
+        assert_eq!(down(reference).await, ExitReason::Normal);
+        assert_eq!(reply.await, Ok(1));
+    });
+}
+
+/// An error that cannot even be shown.
+struct Unspeakable;
+
+impl fmt::Debug for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("in Debug")
+    }
+}
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("in Display")
+    }
+}
+
+impl Error for Unspeakable {}
+
+/// Shows every field of every event, as a subscriber does.
+struct Showing;
+
+impl tracing::Subscriber for Showing {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Show;
+        impl tracing::field::Visit for Show {
+            fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn fmt::Debug) {
+                let _ = format!("{value:?}");
+            }
+        }
+        event.record(&mut Show);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_reason_that_panics_when_it_is_shown_is_a_reason_like_any_other() {
+    tracing::subscriber::set_global_default(Showing).expect("the only one");
+    run(2, async {
+        trap_exit(true);
+        let child = spawn_link(async { Err::<(), _>(Unspeakable) });
+        let reference = monitor(child);
+        let told = receive::<Exit>().await;
+        assert!(matches!(told.reason, ExitReason::Error(_)));
+        let reason = down(reference).await;
+        assert!(matches!(reason, ExitReason::Error(_) | ExitReason::NoProc));
+        // The worker has survived the report.
+        let (_, reference) = spawn_monitor(async {});
+        assert_eq!(down(reference).await, ExitReason::Normal);
+    });
+}
+
+#[test]
+fn a_payload_that_panics_when_it_is_dropped_is_a_panic_like_any_other() {
+    run(2, async {
+        let count = Arc::new(());
+        let payload = Bomb(count.clone());
+        let (_, reference) = spawn_monitor(async move { panic_any(payload) });
+        let ExitReason::Panic(info) = down(reference).await else {
+            panic!("a panic is its reason");
+        };
+        assert_eq!(info.message(), "a payload that is no text");
+        assert_eq!(Arc::strong_count(&count), 1);
+        let (_, reference) = spawn_monitor(async { panic_any(42_u64) });
+        assert!(matches!(down(reference).await, ExitReason::Panic(_)));
+    });
+}
+
+#[test]
+fn a_thousand_deadly_signals_at_once_end_a_process_once() {
+    run(2, async {
+        let (victim, reference) = spawn_monitor(pending::<()>());
+        for _ in 0..1_000 {
+            exit(victim, ExitReason::Kill);
+            exit(victim, ExitReason::Shutdown);
+        }
+        assert_eq!(down(reference).await, ExitReason::Killed);
+    });
+}
