@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::run;
+use common::{run, run_and_simulate};
 use regrow_runtime::{
     Down, Exit, ExitReason, Message, MonitorRef, Pid, Runtime, catch_panic, exit, exit_with,
     is_alive, link, receive, receive_any, self_pid, send, sleep, spawn, spawn_link, spawn_monitor,
@@ -50,7 +50,7 @@ fn trapping() -> (Pid, MonitorRef) {
 
 #[test]
 fn normal_sent_by_another_is_ignored_unless_it_is_trapped() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (plain, reference) = spawn_monitor(async {
             assert_eq!(receive::<u8>().await, 1);
             Err::<(), _>(boom())
@@ -71,7 +71,7 @@ fn normal_sent_by_another_is_ignored_unless_it_is_trapped() {
 
 #[test]
 fn normal_sent_by_a_thread_that_is_no_process_is_ignored() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (plain, reference) = spawn_monitor(async {
             assert_eq!(receive::<u8>().await, 1);
             Err::<(), _>(boom())
@@ -86,7 +86,7 @@ fn normal_sent_by_a_thread_that_is_no_process_is_ignored() {
 
 #[test]
 fn any_other_reason_ends_one_that_does_not_trap_and_is_a_message_to_one_that_does() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for reason in others() {
             let (plain, reference) = spawn_monitor(pending::<()>());
             exit(plain, reason.clone());
@@ -105,7 +105,7 @@ fn any_other_reason_ends_one_that_does_not_trap_and_is_a_message_to_one_that_doe
 
 #[test]
 fn kill_cannot_be_trapped_and_is_told_as_killed_which_can() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let child = spawn_link(async {
             trap_exit(true);
@@ -119,7 +119,7 @@ fn kill_cannot_be_trapped_and_is_told_as_killed_which_can() {
 
 #[test]
 fn a_process_can_kill_itself_although_it_traps() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (_, reference) = spawn_monitor(async {
             trap_exit(true);
             exit(self_pid(), ExitReason::Kill);
@@ -131,7 +131,7 @@ fn a_process_can_kill_itself_although_it_traps() {
 
 #[test]
 fn an_exit_to_oneself_ends_there_and_then_with_normal_too() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for reason in others().into_iter().chain([ExitReason::Normal]) {
             let wanted = reason.clone();
             let (_, reference) = spawn_monitor(async move {
@@ -145,7 +145,7 @@ fn an_exit_to_oneself_ends_there_and_then_with_normal_too() {
 
 #[test]
 fn an_exit_to_oneself_is_a_message_when_trapping_with_normal_too() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for reason in others().into_iter().chain([ExitReason::Normal]) {
             exit(self_pid(), reason.clone());
@@ -157,7 +157,7 @@ fn an_exit_to_oneself_is_a_message_when_trapping_with_normal_too() {
 
 #[test]
 fn an_exit_to_oneself_unwinds_from_within_predicates_and_nested_futures() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (_, reference) = spawn_monitor(async {
             send(self_pid(), 1_u8);
             receive::<u8>()
@@ -176,7 +176,7 @@ fn an_exit_to_oneself_unwinds_from_within_predicates_and_nested_futures() {
 
 #[test]
 fn through_a_link_normal_is_dropped_and_all_else_ends_the_partner_with_the_same_reason() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for reason in others().into_iter().chain([ExitReason::Kill]) {
             let sent = reason.clone();
             let (_, reference) = spawn_monitor(async move {
@@ -201,7 +201,7 @@ fn through_a_link_normal_is_dropped_and_all_else_ends_the_partner_with_the_same_
 
 #[test]
 fn through_a_link_a_trapping_partner_gets_a_message_for_normal_and_kill_too() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for reason in others()
             .into_iter()
@@ -230,7 +230,7 @@ fn along_a_chain_the_own_kill_stays_kill_and_the_killed_stay_killed() {
         send(end, "ready");
         pending::<()>().await;
     }
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for length in [1, 2, 9] {
             let middle = spawn_link(chain(length, self_pid()));
@@ -251,7 +251,7 @@ fn along_a_chain_the_own_kill_stays_kill_and_the_killed_stay_killed() {
 
 #[test]
 fn trap_exit_returns_what_was_and_leaves_the_mailbox_alone() {
-    run(2, async {
+    run_and_simulate(2, || async {
         assert!(!trap_exit(true));
         assert!(trap_exit(true));
         exit(self_pid(), boom());
@@ -292,7 +292,7 @@ fn the_trap_flag_counts_when_the_signal_is_received_and_not_when_it_is_sent() {
 
 #[test]
 fn the_first_deadly_signal_is_the_reason() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for _ in 0..300 {
             let (pid, reference) = spawn_monitor(pending::<()>());
             exit(pid, boom());
@@ -305,7 +305,7 @@ fn the_first_deadly_signal_is_the_reason() {
 
 #[test]
 fn a_trapping_receiver_sees_messages_and_exit_in_the_order_of_sending() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         for _ in 0..500 {
             let (other, _) = spawn_monitor(async move {
@@ -327,7 +327,7 @@ fn a_trapping_receiver_sees_messages_and_exit_in_the_order_of_sending() {
 
 #[test]
 fn what_is_sent_after_a_deadly_signal_is_never_handled() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let before = Arc::new(AtomicU32::new(0));
         for _ in 0..1_000 {
             let handled = before.clone();
@@ -351,7 +351,7 @@ fn what_is_sent_after_a_deadly_signal_is_never_handled() {
 
 #[test]
 fn after_a_kill_is_alive_says_no() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for _ in 0..1_000 {
             let other = spawn(pending::<()>());
             assert!(is_alive(other).await);
@@ -363,7 +363,7 @@ fn after_a_kill_is_alive_says_no() {
 
 #[test]
 fn a_busy_process_that_never_receives_can_be_ended() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (busy, reference) = spawn_monitor(async {
             loop {
                 yield_now().await;
@@ -377,7 +377,7 @@ fn a_busy_process_that_never_receives_can_be_ended() {
 
 #[test]
 fn an_exit_signal_beats_the_time_out_of_a_receive() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for round in 0..100 {
             let (waits, reference) = spawn_monitor(async {
                 let timed_out = receive::<u8>().timeout(Duration::from_millis(1)).await;
@@ -404,7 +404,7 @@ impl Drop for Counted {
 
 #[test]
 fn one_that_is_killed_before_its_first_turn_never_runs_and_is_dropped_once() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let drops = Arc::new(AtomicU32::new(0));
         let counted = Counted(drops.clone());
         let (pid, reference) = spawn_monitor(async move {
@@ -419,7 +419,7 @@ fn one_that_is_killed_before_its_first_turn_never_runs_and_is_dropped_once() {
 
 #[test]
 fn an_exit_signal_to_the_dead_is_dropped() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (pid, reference) = spawn_monitor(async {});
         down(reference).await;
         for reason in [ExitReason::Normal, ExitReason::Kill, boom()] {
@@ -453,7 +453,7 @@ fn a_thread_that_is_no_process_can_send_exit_signals() {
 
 #[test]
 fn what_is_sent_as_an_exit_message_is_no_exit_signal() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let child = spawn_link(pending::<()>());
         exit(child, ExitReason::Kill);

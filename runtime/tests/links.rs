@@ -6,7 +6,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
-use common::run;
+use common::run_and_simulate;
 use regrow_runtime::{
     Down, Exit, ExitReason, MonitorRef, Pid, exit, is_alive, link, monitor, process_info,
     processes, receive, receive_any, self_pid, send, spawn, spawn_link, spawn_monitor, trap_exit,
@@ -70,7 +70,7 @@ fn boom() -> ExitReason {
 
 #[test]
 fn a_link_made_by_either_side_shows_on_both_and_either_side_removes_it() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let other = spawn(obedient());
         for made_here in [true, false] {
@@ -98,7 +98,7 @@ fn a_link_made_by_either_side_shows_on_both_and_either_side_removes_it() {
 
 #[test]
 fn linking_twice_is_linking_once() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let me = self_pid();
         let other = spawn_link(obedient());
@@ -123,7 +123,7 @@ fn linking_twice_is_linking_once() {
 
 #[test]
 fn linking_to_oneself_does_nothing() {
-    run(1, async {
+    run_and_simulate(1, || async {
         link(self_pid());
         assert_eq!(links_of(self_pid()).await, []);
         unlink(self_pid());
@@ -136,7 +136,7 @@ fn linking_to_oneself_does_nothing() {
 
 #[test]
 fn linking_to_the_dead_ends_a_caller_that_does_not_trap_with_noproc() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (dead, reference) = spawn_monitor(async {});
         down(reference).await;
         let (_, reference) = spawn_monitor(async move {
@@ -149,7 +149,7 @@ fn linking_to_the_dead_ends_a_caller_that_does_not_trap_with_noproc() {
 
 #[test]
 fn linking_to_the_dead_gives_a_trapping_caller_an_exit_and_leaves_no_link() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let (dead, reference) = spawn_monitor(async {});
         down(reference).await;
@@ -169,7 +169,7 @@ fn block_until_gone(pid: Pid) {
 
 #[test]
 fn noproc_does_not_overtake_the_last_words_of_the_dead() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let me = self_pid();
         for _ in 0..200 {
@@ -185,7 +185,7 @@ fn noproc_does_not_overtake_the_last_words_of_the_dead() {
 
 #[test]
 fn an_early_crash_of_a_linked_child_is_never_lost() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for round in 0..2_000_u32 {
             let child = spawn_link(async move { ExitReason::error(round.to_string()) });
@@ -199,7 +199,7 @@ fn an_early_crash_of_a_linked_child_is_never_lost() {
 
 #[test]
 fn a_parent_that_dies_at_once_takes_its_linked_children_along() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         for _ in 0..200 {
             spawn(async move {
@@ -218,7 +218,7 @@ fn a_parent_that_dies_at_once_takes_its_linked_children_along() {
 
 #[test]
 fn unlinking_who_was_never_linked_or_is_dead_does_nothing() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let stranger = spawn(obedient());
         unlink(stranger);
         unlink(self_pid());
@@ -232,7 +232,7 @@ fn unlinking_who_was_never_linked_or_is_dead_does_nothing() {
 
 #[test]
 fn once_unlink_returns_no_exit_of_that_link_arrives() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for round in 0..2_000 {
             let child = spawn_link(async { boom() });
@@ -251,7 +251,7 @@ fn once_unlink_returns_no_exit_of_that_link_arrives() {
 
 #[test]
 fn an_exit_that_is_in_the_mailbox_stays_there_after_unlink() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let child = spawn_link(async { boom() });
         let reference = monitor(child);
@@ -268,7 +268,7 @@ fn an_exit_that_is_in_the_mailbox_stays_there_after_unlink() {
 
 #[test]
 fn a_link_after_an_unlink_is_not_cancelled_by_the_old_exit() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let mut answers = [0, 0];
         for round in 0..3_000 {
@@ -294,7 +294,7 @@ fn a_link_after_an_unlink_is_not_cancelled_by_the_old_exit() {
 
 #[test]
 fn linking_again_to_one_that_died_meanwhile_says_noproc_and_not_its_reason() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for _ in 0..200 {
             let child = spawn_link(async { boom() });
@@ -314,7 +314,7 @@ fn linking_again_to_one_that_died_meanwhile_says_noproc_and_not_its_reason() {
 
 #[test]
 fn linking_to_one_that_died_after_having_unlinked_says_noproc() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let me = self_pid();
         for _ in 0..500 {
@@ -335,7 +335,7 @@ fn linking_to_one_that_died_after_having_unlinked_says_noproc() {
 
 #[test]
 fn a_link_sent_after_a_deadly_signal_is_answered_with_noproc() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for _ in 0..500 {
             let other = spawn(pending::<()>());
@@ -349,7 +349,7 @@ fn a_link_sent_after_a_deadly_signal_is_answered_with_noproc() {
 
 #[test]
 fn in_a_chain_each_is_told_about_its_neighbour_with_the_first_reason() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let me = self_pid();
         // me - b - c
@@ -377,7 +377,7 @@ fn a_crash_runs_through_a_long_chain_of_links() {
             pending::<()>().await;
         })
     }
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let first = spawn_link(chain(5_000, self_pid()));
         let last = receive::<Pid>().await;
@@ -392,7 +392,7 @@ fn a_crash_runs_through_a_long_chain_of_links() {
 
 #[test]
 fn when_the_exit_is_received_the_dead_are_in_no_link_set() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for _ in 0..500 {
             let stays = spawn_link(pending::<()>());
@@ -407,7 +407,7 @@ fn when_the_exit_is_received_the_dead_are_in_no_link_set() {
 
 #[test]
 fn each_of_many_links_is_told_once() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         let me = self_pid();
         let centre = spawn(obedient());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::run;
+use common::run_and_simulate;
 use futures_lite::future::{or, poll_once, zip};
 use regrow_runtime::{
     Down, Exit, Runtime, Timeout, catch_panic, consume_reductions, exit, link, monitor, receive,
@@ -27,7 +27,7 @@ async fn rest() -> Vec<u32> {
 
 #[test]
 fn the_oldest_match_is_taken_and_the_others_keep_their_order() {
-    run(1, async {
+    run_and_simulate(1, || async {
         for number in 0..10_u32 {
             send(self_pid(), number);
         }
@@ -41,7 +41,7 @@ fn the_oldest_match_is_taken_and_the_others_keep_their_order() {
 
 #[test]
 fn a_receive_takes_only_its_type_and_receive_any_takes_the_oldest() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         send(self_pid(), "text");
         send(self_pid(), 1_u32);
@@ -66,7 +66,7 @@ fn a_receive_takes_only_its_type_and_receive_any_takes_the_oldest() {
 
 #[test]
 fn messages_of_one_sender_arrive_in_order_however_they_were_addressed() {
-    run(3, async {
+    run_and_simulate(3, || async {
         let me = self_pid();
         regrow_runtime::register("target", me).unwrap();
         let senders = 4_u32;
@@ -94,7 +94,7 @@ fn messages_of_one_sender_arrive_in_order_however_they_were_addressed() {
 
 #[test]
 fn messages_of_a_thread_arrive_in_order() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let thread = std::thread::spawn(move || (0..20_000_u32).for_each(|n| send(me, n)));
         for number in 0..20_000 {
@@ -114,7 +114,7 @@ impl Drop for Counted {
 
 #[test]
 fn a_message_to_the_dead_or_never_born_is_dropped_silently() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let drops = Arc::new(AtomicU32::new(0));
         let (dead, _) = spawn_monitor(async {});
         receive::<Down>().await;
@@ -127,7 +127,7 @@ fn a_message_to_the_dead_or_never_born_is_dropped_silently() {
 
 #[test]
 fn several_receives_of_different_types_wait_at_once() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         for round in 0..60_usize {
             let order = [
@@ -162,7 +162,7 @@ fn several_receives_of_different_types_wait_at_once() {
 
 #[test]
 fn of_several_receives_of_one_type_each_gets_its_own_message() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let me = self_pid();
         spawn(async move {
             for number in 0..3_u32 {
@@ -184,7 +184,7 @@ type Waiting = Pin<Box<dyn Future<Output = u32> + Send>>;
 fn a_waiting_receive_misses_nothing_when_others_take_around_its_place() {
     // Some receives wait while others take messages, the newest above all, which
     // is where a waiting one stands. The model is a plain list.
-    run(1, async {
+    run_and_simulate(1, || async {
         let mut random = 0x2545_F491_4F6C_DD1D_u64;
         let mut below = move |end: u64| {
             random ^= random << 13;
@@ -240,7 +240,7 @@ fn a_waiting_receive_misses_nothing_when_others_take_around_its_place() {
 
 #[test]
 fn a_receive_that_is_dropped_has_taken_nothing() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let mut waits = Box::pin(receive::<u32>());
         assert!(poll_once(&mut waits).await.is_none());
         send(self_pid(), 5_u32);
@@ -261,7 +261,7 @@ fn a_receive_that_is_dropped_has_taken_nothing() {
 
 #[test]
 fn a_receive_never_asks_twice_about_the_same_message() {
-    run(1, async {
+    run_and_simulate(1, || async {
         const MESSAGES: u32 = 10_000;
         for number in 0..MESSAGES {
             send(self_pid(), number);
@@ -283,7 +283,7 @@ fn a_receive_never_asks_twice_about_the_same_message() {
 
 #[test]
 fn a_panic_in_a_predicate_leaves_the_mailbox_as_it_was() {
-    run(1, async {
+    run_and_simulate(1, || async {
         for number in 0..5_u32 {
             send(self_pid(), number);
         }
@@ -308,7 +308,7 @@ fn a_panic_in_a_predicate_leaves_the_mailbox_as_it_was() {
 
 #[test]
 fn a_predicate_that_looks_into_the_mailbox_finds_it_empty_and_harms_nothing() {
-    run(1, async {
+    run_and_simulate(1, || async {
         for number in 0..3_u32 {
             send(self_pid(), number);
         }
@@ -324,7 +324,7 @@ fn a_predicate_that_looks_into_the_mailbox_finds_it_empty_and_harms_nothing() {
 
 #[test]
 fn a_zero_time_out_looks_at_everything_that_has_arrived() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let zero = Duration::ZERO;
         assert_eq!(receive::<u32>().timeout(zero).await, Err(Timeout));
         for number in 0..1_000_u32 {
@@ -348,7 +348,7 @@ fn a_zero_time_out_looks_at_everything_that_has_arrived() {
 
 #[test]
 fn a_time_out_never_hides_a_message_even_in_a_turn_that_has_no_reductions_left() {
-    run(1, async {
+    run_and_simulate(1, || async {
         for limit in [Duration::ZERO, Duration::from_millis(5)] {
             send(self_pid(), 1_u32);
             let mut limited = pin!(receive::<u32>().timeout(limit));
@@ -363,7 +363,7 @@ fn a_time_out_never_hides_a_message_even_in_a_turn_that_has_no_reductions_left()
 
 #[test]
 fn a_time_out_counts_from_the_first_poll_and_other_messages_do_not_extend_it() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let noise = spawn(async move {
             loop {
@@ -384,7 +384,7 @@ fn a_time_out_counts_from_the_first_poll_and_other_messages_do_not_extend_it() {
 #[test]
 fn a_time_out_of_years_neither_fires_at_once_nor_overflows() {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-    run(1, async {
+    run_and_simulate(1, || async {
         let me = self_pid();
         for limit in [
             Duration::from_millis(u32::MAX as u64),
@@ -404,7 +404,7 @@ fn a_time_out_of_years_neither_fires_at_once_nor_overflows() {
 
 #[test]
 fn try_receive_sees_what_had_arrived_when_the_turn_began() {
-    run(1, async {
+    run_and_simulate(1, || async {
         send(self_pid(), 1_u32);
         assert_eq!(try_receive::<u32>(), None);
         yield_now().await;
@@ -416,7 +416,7 @@ fn try_receive_sees_what_had_arrived_when_the_turn_began() {
 
 #[test]
 fn a_full_mailbox_does_not_let_its_reader_starve_others() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let me = self_pid();
         let reads = spawn(async move {
             loop {
@@ -435,7 +435,7 @@ fn a_full_mailbox_does_not_let_its_reader_starve_others() {
 
 #[test]
 fn each_message_to_a_process_that_dies_is_dropped_once() {
-    run(3, async {
+    run_and_simulate(3, || async {
         let drops = Arc::new(AtomicU32::new(0));
         for round in 0..200_u32 {
             let (victim, reference) = spawn_monitor(async move {

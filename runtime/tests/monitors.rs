@@ -5,7 +5,7 @@ mod common;
 use std::future::pending;
 use std::time::Duration;
 
-use common::run;
+use common::run_and_simulate;
 use regrow_runtime::{
     Down, Exit, ExitReason, MonitorRef, Monitored, Pid, demonitor, demonitor_flush, exit, is_alive,
     link, monitor, process_info, processes, receive, receive_any, self_pid, send, spawn,
@@ -48,7 +48,7 @@ fn block_until_gone(pid: Pid) {
 
 #[test]
 fn each_monitor_is_its_own_and_fires_once() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (pid, first) = spawn_monitor(ends_as_told());
         let references = [first, monitor(pid), monitor(pid)];
         assert_eq!(monitors_of(self_pid()).await, [pid; 3]);
@@ -70,7 +70,7 @@ fn each_monitor_is_its_own_and_fires_once() {
 
 #[test]
 fn the_down_says_why_whatever_it_was() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let long = "a reason of some length, ".repeat(10_000);
         for reason in [
             ExitReason::Normal,
@@ -101,7 +101,7 @@ fn the_down_says_why_whatever_it_was() {
 
 #[test]
 fn monitoring_the_dead_says_noproc() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (pid, reference) = spawn_monitor(async {});
         down(reference).await;
         let again = monitor(pid);
@@ -117,7 +117,7 @@ fn monitoring_the_dead_says_noproc() {
 
 #[test]
 fn noproc_does_not_overtake_the_last_words_of_the_dead() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         for _ in 0..200 {
             let child = spawn(async move { send(me, "last words") });
@@ -132,7 +132,7 @@ fn noproc_does_not_overtake_the_last_words_of_the_dead() {
 
 #[test]
 fn what_was_sent_before_the_end_arrives_before_the_down() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         for round in 0..1_000_u32 {
             spawn_monitor(async move {
@@ -148,7 +148,7 @@ fn what_was_sent_before_the_end_arrives_before_the_down() {
 
 #[test]
 fn a_monitor_sent_after_a_deadly_signal_says_noproc() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for _ in 0..500 {
             let other = spawn(pending::<()>());
             exit(other, ExitReason::Kill);
@@ -162,7 +162,7 @@ fn a_monitor_sent_after_a_deadly_signal_says_noproc() {
 
 #[test]
 fn a_monitor_on_oneself_never_fires_and_is_not_listed() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let reference = monitor(me);
         assert!(monitors_of(me).await.is_empty());
@@ -181,7 +181,7 @@ fn a_monitor_on_oneself_never_fires_and_is_not_listed() {
 
 #[test]
 fn demonitor_says_whether_the_monitor_was_active() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (pid, reference) = spawn_monitor(ends_as_told());
         assert!(demonitor(reference));
         assert!(!demonitor(reference));
@@ -199,7 +199,7 @@ fn demonitor_says_whether_the_monitor_was_active() {
 
 #[test]
 fn nobody_but_its_owner_can_end_a_monitor() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (pid, reference) = spawn_monitor(ends_as_told());
         let (_, other) = spawn_monitor(async move {
             assert!(!demonitor(reference));
@@ -213,7 +213,7 @@ fn nobody_but_its_owner_can_end_a_monitor() {
 
 #[test]
 fn a_down_that_is_in_the_mailbox_stays_after_demonitor_and_goes_with_flush() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for flush in [false, true] {
             let (_, first) = spawn_monitor(async {});
             let (_, second) = spawn_monitor(async {});
@@ -238,7 +238,7 @@ fn a_down_that_is_in_the_mailbox_stays_after_demonitor_and_goes_with_flush() {
 
 #[test]
 fn a_flush_takes_its_own_down_and_no_other() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let references = [(); 3].map(|()| spawn_monitor(async {}).1);
         while process_info(self_pid())
             .await
@@ -255,7 +255,7 @@ fn a_flush_takes_its_own_down_and_no_other() {
 
 #[test]
 fn once_demonitor_returns_no_down_arrives() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let mut active = 0;
         for round in 0..2_000 {
             let (pid, reference) = spawn_monitor(async {});
@@ -279,7 +279,7 @@ fn once_demonitor_returns_no_down_arrives() {
 
 #[test]
 fn once_demonitor_flush_returns_there_is_no_down() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let mut active = [0, 0];
         for round in 0..2_000 {
             let (pid, reference) = spawn_monitor(async {});
@@ -301,7 +301,7 @@ fn once_demonitor_flush_returns_there_is_no_down() {
 
 #[test]
 fn a_monitor_removed_right_after_the_fatal_exit_signal_does_not_fire() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for _ in 0..1_000 {
             let (pid, reference) = spawn_monitor(pending::<()>());
             exit(pid, boom());
@@ -314,7 +314,7 @@ fn a_monitor_removed_right_after_the_fatal_exit_signal_does_not_fire() {
 
 #[test]
 fn the_end_of_the_watcher_removes_its_monitors() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let target = spawn(pending::<()>());
         let mut ends = Vec::new();
         for _ in 0..10 {
@@ -344,7 +344,7 @@ fn the_end_of_the_watcher_removes_its_monitors() {
 
 #[test]
 fn both_lists_are_exact_after_each_way_to_end_a_monitor() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let (a, first) = spawn_monitor(ends_as_told());
         let (b, second) = spawn_monitor(ends_as_told());
@@ -367,7 +367,7 @@ fn both_lists_are_exact_after_each_way_to_end_a_monitor() {
 
 #[test]
 fn many_monitors_in_both_directions_are_cleaned_up_in_every_order() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         for order in 0..6 {
             let (a, end_of_a) = spawn_monitor(async move {
@@ -421,7 +421,7 @@ fn many_monitors_in_both_directions_are_cleaned_up_in_every_order() {
 
 #[test]
 fn one_that_kills_its_watcher_and_ends_does_no_harm() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for _ in 0..300 {
             let watcher = spawn_link(async {
@@ -437,7 +437,7 @@ fn one_that_kills_its_watcher_and_ends_does_no_harm() {
 
 #[test]
 fn a_down_neither_needs_trapping_nor_ends_the_watcher() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (_, reference) = spawn_monitor(async {
             let (_, reference) = spawn_monitor(async { boom() });
             assert_eq!(down(reference).await.reason, boom());
@@ -448,7 +448,7 @@ fn a_down_neither_needs_trapping_nor_ends_the_watcher() {
 
 #[test]
 fn a_link_and_a_monitor_on_the_same_process_both_tell() {
-    run(2, async {
+    run_and_simulate(2, || async {
         trap_exit(true);
         for _ in 0..300 {
             let (pid, reference) = spawn_monitor(ends_as_told());

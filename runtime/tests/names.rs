@@ -6,7 +6,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use common::run;
+use common::run_and_simulate;
 use regrow_runtime::{
     Down, ExitReason, Handle, MonitorRef, Pid, RegisterError, Runtime, SpawnError, SpawnOptions,
     exit, is_alive, monitor, process_info, receive, register, registered, self_pid, send,
@@ -24,7 +24,7 @@ async fn name_of(pid: Pid) -> Option<Arc<str>> {
 
 #[test]
 fn a_name_leads_to_one_process_and_a_process_has_one_name() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let other = spawn(pending::<()>());
         assert_eq!(name_of(me).await, None);
@@ -54,7 +54,7 @@ fn a_name_leads_to_one_process_and_a_process_has_one_name() {
 
 #[test]
 fn a_name_that_was_given_up_can_be_given_again() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let other = spawn(pending::<()>());
         register("one", me).unwrap();
@@ -72,7 +72,7 @@ fn a_name_that_was_given_up_can_be_given_again() {
 
 #[test]
 fn the_dead_and_the_empty_name_are_refused() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (dead, reference) = spawn_monitor(async {});
         down(reference).await;
         assert_eq!(register("late", dead), Err(RegisterError::NoProc(dead)));
@@ -85,7 +85,7 @@ fn the_dead_and_the_empty_name_are_refused() {
 
 #[test]
 fn a_message_to_a_name_reaches_who_has_it_now_and_comes_back_if_nobody_has() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let error = send_named("nobody", String::from("hello")).unwrap_err();
         assert_eq!(&*error.name, "nobody");
         assert_eq!(error.into_inner(), "hello");
@@ -99,7 +99,7 @@ fn a_message_to_a_name_reaches_who_has_it_now_and_comes_back_if_nobody_has() {
 
 #[test]
 fn a_process_born_with_a_name_has_it_before_it_runs() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for _ in 0..500 {
             let options = SpawnOptions::new().name("born").monitor();
             let child = options.clone().spawn(async {
@@ -123,7 +123,7 @@ fn a_body_whose_name_is_taken_is_dropped_and_never_runs() {
             self.0.store(true, Ordering::SeqCst);
         }
     }
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         register("taken", me).unwrap();
         let dropped = Arc::new(AtomicBool::new(false));
@@ -147,7 +147,7 @@ fn a_body_whose_name_is_taken_is_dropped_and_never_runs() {
 
 #[test]
 fn of_many_that_want_a_name_one_gets_it() {
-    run(4, async {
+    run_and_simulate(4, || async {
         let me = self_pid();
         for _ in 0..200 {
             let rivals: Vec<Pid> = (0..8)
@@ -187,7 +187,7 @@ fn of_many_that_want_a_name_one_gets_it() {
 
 #[test]
 fn a_name_given_while_its_process_dies_is_refused_or_released_but_never_stays() {
-    run(3, async {
+    run_and_simulate(3, || async {
         let mut given = 0;
         for round in 0..3_000 {
             let (victim, reference) = spawn_monitor(pending::<()>());
@@ -237,7 +237,7 @@ fn registering_from_another_thread_against_the_end_of_a_process_leaves_no_name()
 
 #[test]
 fn a_name_is_free_as_soon_as_its_process_is_known_to_be_dead() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for _ in 0..3_000 {
             let child = spawn(pending::<()>());
             register("again and again", child).unwrap();
@@ -251,7 +251,7 @@ fn a_name_is_free_as_soon_as_its_process_is_known_to_be_dead() {
 
 #[test]
 fn a_message_sent_by_name_is_ordered_with_those_sent_by_pid_and_with_the_down() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         register("collector", me).unwrap();
         for _ in 0..300 {

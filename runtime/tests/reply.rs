@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::run;
+use common::run_and_simulate;
 use futures_lite::future::poll_once;
 use regrow_runtime::{
     Down, ExitReason, Pid, Reply, ReplyError, ReplyTo, Runtime, catch_panic, exit, is_alive,
@@ -36,7 +36,7 @@ async fn await_end() -> ExitReason {
 
 #[test]
 fn a_reply_reaches_the_caller_and_not_its_mailbox() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let server = spawn(async {
             for number in 0.. {
                 receive::<Ask>().await.0.send(number);
@@ -51,7 +51,7 @@ fn a_reply_reaches_the_caller_and_not_its_mailbox() {
 
 #[test]
 fn messages_between_request_and_reply_stay_in_the_mailbox() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let server = spawn(async move {
             loop {
@@ -70,7 +70,7 @@ fn messages_between_request_and_reply_stay_in_the_mailbox() {
 
 #[test]
 fn a_large_mailbox_does_not_slow_a_call_down() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let server = spawn(async {
             loop {
                 receive::<Ask>().await.0.send(1);
@@ -99,7 +99,7 @@ fn a_large_mailbox_does_not_slow_a_call_down() {
 
 #[test]
 fn a_call_to_the_dead_says_noproc() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (dead, _) = spawn_monitor(async {});
         await_end().await;
         let failed = Err(ReplyError::Exit(ExitReason::NoProc));
@@ -110,7 +110,7 @@ fn a_call_to_the_dead_says_noproc() {
 
 #[test]
 fn a_call_that_comes_behind_a_deadly_signal_fails() {
-    run(3, async {
+    run_and_simulate(3, || async {
         for _ in 0..1_000 {
             let server = spawn(pending::<()>());
             exit(server, ExitReason::Kill);
@@ -124,7 +124,7 @@ fn a_call_that_comes_behind_a_deadly_signal_fails() {
 
 #[test]
 fn a_handle_dropped_by_a_process_that_lives_on_says_dropped() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let server = spawn(async {
             loop {
                 drop(receive::<Ask>().await);
@@ -137,7 +137,7 @@ fn a_handle_dropped_by_a_process_that_lives_on_says_dropped() {
 
 #[test]
 fn a_handle_dropped_by_a_thread_that_is_no_process_says_dropped_at_once() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (reply_to, reply) = reply_channel::<()>();
         std::thread::spawn(move || drop(reply_to)).join().unwrap();
         assert_eq!(reply.await, Err(ReplyError::Dropped));
@@ -146,7 +146,7 @@ fn a_handle_dropped_by_a_thread_that_is_no_process_says_dropped_at_once() {
 
 #[test]
 fn a_handle_held_by_a_process_that_ends_says_why_it_ended() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for way in 0..4 {
             let (server, _) = spawn_monitor(async move {
                 let Ask(_held) = receive().await;
@@ -174,7 +174,7 @@ fn a_handle_held_by_a_process_that_ends_says_why_it_ended() {
 
 #[test]
 fn a_handle_dropped_earlier_in_the_turn_that_panics_says_that_too() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let (server, _) = spawn_monitor(async {
             drop(receive::<Ask>().await);
             panic!("right after");
@@ -188,7 +188,7 @@ fn a_handle_dropped_earlier_in_the_turn_that_panics_says_that_too() {
 
 #[test]
 fn a_handle_dropped_by_a_panic_that_was_caught_is_told_at_the_end_of_the_process() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let (server, _) = spawn_monitor(async {
             let Ask(held) = receive().await;
             let caught = catch_panic(async move {
@@ -210,7 +210,7 @@ fn a_handle_dropped_by_a_panic_that_was_caught_is_told_at_the_end_of_the_process
 
 #[test]
 fn requests_in_the_mailbox_of_one_that_ends_fail_with_its_reason() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let (server, _) = spawn_monitor(receive::<ExitReason>());
         let replies: Vec<_> = (0..10).map(|_| ask(server)).collect();
         send(server, boom());
@@ -222,7 +222,7 @@ fn requests_in_the_mailbox_of_one_that_ends_fail_with_its_reason() {
 
 #[test]
 fn calls_against_the_end_of_the_server_always_end() {
-    run(3, async {
+    run_and_simulate(3, || async {
         let me = self_pid();
         for round in 0..500_u32 {
             let server = spawn(async move {
@@ -257,7 +257,7 @@ fn calls_against_the_end_of_the_server_always_end() {
 
 #[test]
 fn a_time_out_ends_the_call_and_the_late_reply_is_dropped() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let drops = Arc::new(AtomicU32::new(0));
         struct Counted(Arc<AtomicU32>);
         impl Drop for Counted {
@@ -280,7 +280,7 @@ fn a_time_out_ends_the_call_and_the_late_reply_is_dropped() {
 
 #[test]
 fn time_outs_of_zero_and_of_years_are_time_outs() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let (_reply_to, reply) = reply_channel::<()>();
         assert_eq!(
             reply.timeout(Duration::ZERO).await,
@@ -306,7 +306,7 @@ fn time_outs_of_zero_and_of_years_are_time_outs() {
 
 #[test]
 fn a_reply_against_its_time_out_is_one_or_the_other() {
-    run(3, async {
+    run_and_simulate(3, || async {
         let (mut replies, mut late) = (0, 0);
         for round in 0..1_000_u64 {
             let (reply_to, reply) = reply_channel();
@@ -334,7 +334,7 @@ fn a_reply_against_its_time_out_is_one_or_the_other() {
 
 #[test]
 fn a_caller_that_gives_up_is_not_wanted_any_more() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (reply_to, reply) = reply_channel::<u8>();
         assert!(reply_to.is_wanted());
         drop(reply);
@@ -357,7 +357,7 @@ fn a_caller_that_gives_up_is_not_wanted_any_more() {
 
 #[test]
 fn a_handle_can_be_passed_on_and_answered_by_anybody_at_any_time() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let third = spawn(async {
             receive::<Ask>().await.0.send(3);
         });
@@ -377,7 +377,7 @@ fn a_handle_can_be_passed_on_and_answered_by_anybody_at_any_time() {
 
 #[test]
 fn a_handle_failed_on_purpose_carries_the_given_reason() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let (reply_to, reply) = reply_channel::<()>();
         reply_to.fail(boom());
         assert_eq!(reply.await, Err(ReplyError::Exit(boom())));

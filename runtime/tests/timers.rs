@@ -5,7 +5,7 @@ mod common;
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-use common::run;
+use common::{run, run_and_simulate};
 use regrow_runtime::{
     Down, ExitReason, Runtime, TimedOut, TimerRef, cancel_timer, exit, read_timer, receive,
     self_pid, send, send_after, sleep, spawn, spawn_monitor, start_timer, yield_now,
@@ -20,7 +20,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 #[test]
 fn a_message_comes_after_its_time_and_never_before() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for after in [0, 1, 2, 5, 30].map(ms) {
             let start = Instant::now();
             let timer = send_after(after, self_pid(), "tick");
@@ -33,7 +33,7 @@ fn a_message_comes_after_its_time_and_never_before() {
 
 #[test]
 fn what_start_timer_delivers_says_which_timer_it_is_of() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (early, late) = (
             start_timer(ms(5), self_pid(), "tick"),
             start_timer(ms(6), self_pid(), "tick"),
@@ -58,7 +58,7 @@ fn what_start_timer_delivers_says_which_timer_it_is_of() {
 
 #[test]
 fn a_cancelled_start_timer_delivers_nothing() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let timer = start_timer(ms(1_000), self_pid(), "never");
         let left = cancel_timer(timer).unwrap();
         assert!(left <= ms(1_000), "{left:?}");
@@ -70,7 +70,7 @@ fn a_cancelled_start_timer_delivers_nothing() {
 
 #[test]
 fn after_a_cancel_that_says_none_the_message_may_wait_in_the_mailbox() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let timer = send_after(ms(1), self_pid(), "come");
         sleep(ms(10)).await;
         assert_eq!(cancel_timer(timer), None);
@@ -92,7 +92,7 @@ fn a_timer_that_is_not_known_reads_and_cancels_as_none() {
     for timer in timers {
         assert_eq!((read_timer(timer), cancel_timer(timer)), (None, None));
     }
-    run(1, async move {
+    run_and_simulate(1, || async move {
         // Others are armed in the same place of a wheel by now.
         let own = send_after(MINUTE, self_pid(), ());
         for timer in timers {
@@ -107,7 +107,7 @@ fn a_timer_that_is_not_known_reads_and_cancels_as_none() {
 
 #[test]
 fn a_sleep_is_never_too_short() {
-    run(2, async {
+    run_and_simulate(2, || async {
         for micros in [0, 1, 999, 1_000, 1_001, 7_300, 20_000] {
             let (start, after) = (Instant::now(), Duration::from_micros(micros));
             sleep(after).await;
@@ -123,7 +123,7 @@ fn a_sleep_is_never_too_short() {
 
 #[test]
 fn a_cancelled_timer_says_what_was_left_and_sends_nothing() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let timer = send_after(MINUTE, self_pid(), "never");
         let left = read_timer(timer).unwrap();
         assert!(left <= MINUTE && left > MINUTE / 2, "{left:?}");
@@ -155,7 +155,7 @@ fn anybody_can_read_and_cancel_a_timer() {
 
 #[test]
 fn times_of_zero_and_of_years_are_times_like_others() {
-    run(1, async {
+    run_and_simulate(1, || async {
         send_after(Duration::ZERO, self_pid(), "now");
         assert_eq!(receive::<&str>().await, "now");
         sleep(Duration::ZERO).await;
@@ -179,7 +179,7 @@ fn times_of_zero_and_of_years_are_times_like_others() {
 
 #[test]
 fn timers_fire_in_the_order_of_their_expiry() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let me = self_pid();
         // In one turn, so that all count from nearly the same instant.
         for after in (1..=100_u64).rev() {
@@ -193,7 +193,7 @@ fn timers_fire_in_the_order_of_their_expiry() {
 
 #[test]
 fn each_of_many_timers_fires_once() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let mut missing = [true; 20_000];
         for number in 0..missing.len() {
@@ -220,7 +220,7 @@ fn each_of_many_timers_fires_once() {
 
 #[test]
 fn a_cancel_against_expiry_means_either_the_message_or_the_time_left() {
-    run(3, async {
+    run_and_simulate(3, || async {
         let me = self_pid();
         let (mut cancelled, mut fired) = (0, 0);
         for round in 0..3_000_u32 {
@@ -295,7 +295,7 @@ async fn storm(every: usize, before: Duration, canceller_is_other: bool) -> (usi
 
 #[test]
 fn thousands_of_timers_of_one_instant_all_come() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let start = Instant::now();
         let (cancelled, came) = storm(usize::MAX, ms(0), false).await;
         assert!(cancelled <= 1 && came >= 3_999);
@@ -329,7 +329,7 @@ fn large_and_compound_messages_arrive_intact() {
         let words = [seed, seed + 1, seed + 2].map(|n| format!("word {n}"));
         (bytes, Some(Box::new(words)), [seed; 64])
     }
-    run(2, async {
+    run_and_simulate(2, || async {
         for seed in 0..200 {
             let to = self_pid();
             match seed % 2 {
@@ -352,7 +352,7 @@ fn large_and_compound_messages_arrive_intact() {
 
 #[test]
 fn a_timer_goes_with_its_receiver() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let (pid, _) = spawn_monitor(pending::<()>());
         let timer = send_after(MINUTE, pid, ());
         assert!(read_timer(timer).is_some());
@@ -365,7 +365,7 @@ fn a_timer_goes_with_its_receiver() {
 
 #[test]
 fn a_message_for_one_that_died_meanwhile_reaches_nobody() {
-    run(1, async {
+    run_and_simulate(1, || async {
         let me = self_pid();
         for _ in 0..20 {
             let (pid, _) = spawn_monitor(pending::<()>());
@@ -436,7 +436,7 @@ fn a_dropped_sleep_leaves_no_timer() {
 
 #[test]
 fn many_sleepers_wake_up_each_in_time() {
-    run(2, async {
+    run_and_simulate(2, || async {
         let me = self_pid();
         let start = Instant::now();
         for number in 0..5_000_u64 {

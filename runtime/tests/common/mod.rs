@@ -1,10 +1,11 @@
 //! Runs the body of a test as a process; a test that hangs fails.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use regrow_runtime::{Runtime, catch_panic};
+use regrow_runtime::{Runtime, catch_panic, simulate_seeds};
 
 /// Far more than any test takes, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,4 +35,19 @@ where
             panic!("nothing moves any more");
         }
     }
+}
+
+/// Orders of things that a test is simulated in.
+const SEEDS: Range<u64> = 0..20;
+
+/// As [`run`], and then in simulations: for tests of rules that hold in whatever order
+/// things happen, and at whatever speed.
+#[allow(dead_code)] // not every test program has such tests
+pub(crate) fn run_and_simulate<F>(workers: usize, body: impl Fn() -> F)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    run(workers, body());
+    simulate_seeds(SEEDS, body);
 }
