@@ -371,6 +371,32 @@ fn sleeping_workers_are_woken_for_every_priority_and_from_everywhere() {
 }
 
 #[test]
+fn a_thread_that_is_no_worker_wakes_a_sleeping_one_for_every_priority() {
+    let runtime = regrow_runtime::Runtime::builder()
+        .workers(2)
+        .build()
+        .unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for level in ALL {
+        let options = SpawnOptions::new().priority(level);
+        let sender = sender.clone();
+        let echo = async move {
+            loop {
+                let number: u32 = receive().await;
+                sender.send(number).unwrap();
+            }
+        };
+        let echo = runtime.handle().spawn_with(options, echo).unwrap().pid;
+        for number in 0..200 {
+            // Between two of them both workers may fall asleep, and nobody else
+            // will wake them.
+            send(echo, number);
+            assert_eq!(receiver.recv_timeout(PATIENCE), Ok(number));
+        }
+    }
+}
+
+#[test]
 fn a_runtime_ends_processes_of_every_priority() {
     let runtime = regrow_runtime::Runtime::builder()
         .workers(2)

@@ -6,11 +6,12 @@
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use regrow_mailbox::{AnswerReceiver, AnswerSender, answer};
 
+use super::budget::{Refused, poll_budget};
 use super::wait_site::waiting_at;
 use crate::local;
 use crate::panic::wake_caught;
@@ -97,6 +98,7 @@ pub fn reply_channel<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
     let reply = Reply {
         receiver,
         alarm: None,
+        refused: Refused::default(),
     };
     (reply_to, reply)
 }
@@ -202,6 +204,7 @@ impl<R: Send + 'static> fmt::Debug for ReplyTo<R> {
 pub struct Reply<R: Send + 'static> {
     receiver: AnswerReceiver<Result<R, ReplyError>>,
     alarm: Option<Alarm>,
+    refused: Refused,
 }
 
 impl<R: Send + 'static> Reply<R> {
@@ -217,6 +220,8 @@ impl<R: Send + 'static> Future for Reply<R> {
     type Output = Result<R, ReplyError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // An answer that is there already must not let a loop of calls go on for ever.
+        ready!(poll_budget(1, &self.refused, cx));
         if let Poll::Ready(answer) = self.receiver.poll(cx) {
             self.alarm = None;
             return match answer {

@@ -106,6 +106,10 @@ impl Shared {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
+
+    use super::super::cores::Core;
     use super::*;
 
     #[test]
@@ -119,5 +123,34 @@ mod tests {
         assert!(!pinned.admit());
         pinned.open();
         assert!(pinned.admit());
+    }
+
+    #[test]
+    fn whoever_ends_or_was_not_born_is_not_counted() {
+        let runtime = crate::Runtime::builder().workers(2).build().unwrap();
+        let handle = runtime.handle();
+        let tenants = {
+            let shared = handle.shared().clone();
+            move || -> Vec<u32> {
+                let of_core = |core: &Arc<Core>| core.pinned.tenants.load(Ordering::SeqCst);
+                shared.cores.iter().map(of_core).collect()
+            }
+        };
+        let options = || crate::SpawnOptions::new().name("one");
+        let one = handle.spawn_local_with(options(), pending::<()>).unwrap();
+        assert_eq!(tenants().iter().sum::<u32>(), 1);
+        for _ in 0..4 {
+            handle
+                .spawn_local_with(options(), pending::<()>)
+                .unwrap_err();
+        }
+        assert_eq!(tenants().iter().sum::<u32>(), 1);
+        runtime.block_on(async move {
+            crate::spawn_local(async {});
+            crate::exit(one.pid, crate::ExitReason::Kill);
+        });
+        drop(runtime);
+        // The threads have gone, and nobody was in their way.
+        assert_eq!(tenants(), [CLOSED; 2]);
     }
 }
