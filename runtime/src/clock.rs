@@ -54,6 +54,12 @@ pub(crate) fn begin_of(tick: u64) -> u64 {
     tick.saturating_mul(NANOS_PER_TICK)
 }
 
+/// Nanoseconds of the clock that no simulation changes: for what the threads of a
+/// runtime do.
+pub(crate) fn real_nanos() -> u64 {
+    source::now()
+}
+
 /// The first tick that is at least `after` from now.
 pub(crate) fn deadline(after: Duration) -> u64 {
     tick_after(nanos(), after)

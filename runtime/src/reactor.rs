@@ -157,6 +157,11 @@ impl Reactor {
         self.count.load(Relaxed)
     }
 
+    /// Whether there are sources and nobody is inside.
+    pub(crate) fn is_unattended(&self) -> bool {
+        !self.is_empty() && !self.inside.is_locked()
+    }
+
     fn add(&self, io: BorrowedFd<'_>) -> io::Result<(usize, Arc<Directions>)> {
         let directions = Arc::new(Directions::default());
         let mut sources = self.sources.lock();

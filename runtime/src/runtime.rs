@@ -15,7 +15,7 @@ use crate::blocking::pool::MAX_THREADS;
 use crate::events::{EventKinds, EventStream, Events};
 use crate::local::{self, Local};
 use crate::names::{RegisterError, SendError, UnregisterError};
-use crate::panic::{catch_panic, install_hook};
+use crate::panic::{catch_panic, contain, install_hook};
 use crate::pid::Pid;
 use crate::process::info::{self, ProcessInfo};
 use crate::process::long_queue::LongQueue;
@@ -27,8 +27,8 @@ use crate::scheduler::{self, Settings, Shared};
 use crate::system_info::SystemInfo;
 use crate::timer::{self, Destination, TimerRef};
 
-/// How long a drop waits for the processes and threads of a runtime.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SPARE_WORKERS: usize = 256;
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Builds a [`Runtime`].
 ///
@@ -37,13 +37,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// assert_eq!(runtime.handle().workers(), 2);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
     workers: Option<NonZeroUsize>,
     blocking_threads: Option<NonZeroUsize>,
     max_processes: Option<NonZeroUsize>,
     long_queue: LongQueue,
+    spare_workers: usize,
+    shutdown_patience: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            workers: None,
+            blocking_threads: None,
+            max_processes: None,
+            long_queue: LongQueue::default(),
+            spare_workers: SPARE_WORKERS,
+            shutdown_patience: SHUTDOWN_PATIENCE,
+        }
+    }
 }
 
 impl Builder {
@@ -134,6 +149,73 @@ impl Builder {
         self
     }
 
+    /// How many threads there may be besides the workers; 256 unless said otherwise.
+    ///
+    /// A process that computes or blocks for more than about five milliseconds
+    /// without an await is reported as a `tracing` event (target
+    /// `regrow::scheduler`, once a second for each process at most) and as an
+    /// [`Event::LongSchedule`](crate::Event::LongSchedule), and a spare thread takes
+    /// the place of its worker. The thread that was stuck has the
+    /// lowest priority from then on (on Linux); it runs the processes that were
+    /// found to do such things and ends when there are none for a second. So a
+    /// program that keeps 30 processes in long computations has 30 spare threads.
+    ///
+    /// When there may be no more, or with 0, such processes are only reported. What
+    /// waits in the queue of their worker is run by the others; when all workers are
+    /// stuck, nothing runs.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use regrow_runtime::{Runtime, receive, self_pid, send, spawn};
+    ///
+    /// let runtime = Runtime::builder().workers(1).spare_workers(8).build()?;
+    /// runtime.block_on(async {
+    ///     let me = self_pid();
+    ///     spawn(async { std::thread::sleep(Duration::from_millis(300)) });
+    ///     spawn(async move { send(me, "not held up") });
+    ///     assert_eq!(receive::<&str>().await, "not held up");
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn spare_workers(mut self, threads: usize) -> Self {
+        self.spare_workers = threads;
+        self
+    }
+
+    /// How long the drop of the runtime waits for its processes to end; 5 seconds
+    /// unless said otherwise.
+    ///
+    /// They are killed, which takes no time unless one computes or blocks without an
+    /// await. A thread that is in such a process after this time, and a tenth of it
+    /// more, is left behind, with an event that names the process (target
+    /// `regrow::runtime`). When it gets out of the process, that is dropped, and the
+    /// thread ends. [Blocking work](crate::blocking()) that has begun is waited for as
+    /// long, counted anew.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use regrow_runtime::Runtime;
+    ///
+    /// let patience = Duration::from_millis(100);
+    /// let runtime = Runtime::builder().shutdown_patience(patience).build()?;
+    /// let (started, is_started) = std::sync::mpsc::channel();
+    /// runtime.spawn(async move {
+    ///     started.send(()).unwrap();
+    ///     loop {
+    ///         std::thread::sleep(Duration::from_millis(1));
+    ///     }
+    /// });
+    /// is_started.recv().unwrap();
+    /// let start = Instant::now();
+    /// drop(runtime);
+    /// assert!(start.elapsed() < Duration::from_secs(4));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown_patience(mut self, patience: Duration) -> Self {
+        self.shutdown_patience = patience;
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -155,6 +237,7 @@ impl Builder {
             .map_or(table::CAPACITY, |max| table::CAPACITY.min(max.get() as u64));
         let shared = Shared::new(Settings {
             workers,
+            spare_workers: self.spare_workers,
             blocking_threads: self.blocking_threads.map_or(MAX_THREADS, NonZeroUsize::get),
             max_processes,
             long_queue: self.long_queue,
@@ -162,6 +245,7 @@ impl Builder {
         shared.start()?;
         Ok(Runtime {
             handle: Handle { shared },
+            patience: self.shutdown_patience,
         })
     }
 }
@@ -171,8 +255,8 @@ impl Builder {
 /// Several may live side by side in one OS process; they share nothing but the
 /// table that numbers processes. Dropping a runtime kills every process in it
 /// and joins its threads; a thread that is stuck in a process, or in blocking work,
-/// for 10 seconds is left behind, with a report. Blocking work that has not begun
-/// is dropped.
+/// for long is left behind, with a report (see [`Builder::shutdown_patience`]).
+/// Blocking work that has not begun is dropped.
 ///
 /// ```
 /// use regrow_runtime::{Runtime, receive, self_pid, send, spawn};
@@ -189,6 +273,7 @@ impl Builder {
 #[derive(Debug)]
 pub struct Runtime {
     handle: Handle,
+    patience: Duration,
 }
 
 impl Runtime {
@@ -290,21 +375,21 @@ impl Drop for Runtime {
         });
         if on_own_thread == Some(true) {
             // A thread cannot wait for its own end: somebody else must.
-            let shared = shared.clone();
+            let (shared, patience) = (shared.clone(), self.patience);
             let waiter = thread::Builder::new().name("regrow-drop".into());
-            if let Err(error) = waiter.spawn(move || end(&shared)) {
+            if let Err(error) = waiter.spawn(move || end(&shared, patience)) {
                 tracing::error!(target: "regrow::runtime", %error, "the runtime could not be ended");
             }
         } else {
-            end(shared);
+            end(shared, self.patience);
         }
     }
 }
 
 /// Kills every process, those that the dying ones spawn too, and ends the threads.
-fn end(shared: &Shared) {
+fn end(shared: &Shared, patience: Duration) {
     shared.stop();
-    let ended = shared.wait_until_empty(PATIENCE, || {
+    let ended = shared.wait_until_empty(patience, || {
         for pid in table::pids_of(shared.id) {
             links::exit(pid, ExitReason::Kill);
         }
@@ -312,9 +397,9 @@ fn end(shared: &Shared) {
     // Nobody of ours waits any more; work that has begun ends while we halt.
     shared.pool.stop();
     // The threads that can end do so at once.
-    let halted = shared.halt(if ended { PATIENCE } else { PATIENCE / 10 });
+    let halted = shared.halt(if ended { patience } else { patience / 10 });
     let all = ended && halted;
-    let at_work = shared.pool.wait(if all { PATIENCE } else { PATIENCE / 10 });
+    let at_work = shared.pool.wait(if all { patience } else { patience / 10 });
     if at_work > 0 {
         tracing::error!(
             target: "regrow::runtime",
@@ -323,15 +408,26 @@ fn end(shared: &Shared) {
         );
     }
     if !ended || !halted {
-        let processes = table::pids_of(shared.id);
+        report_left_behind(shared);
+    }
+    shared.give_up_timers();
+    shared.events.close();
+}
+
+#[cold]
+fn report_left_behind(shared: &Shared) {
+    let processes = shared.running();
+    let processes = processes
+        .iter()
+        .map(|(pid, place)| format!("{pid}, spawned at {place}"));
+    let processes: Vec<_> = processes.collect();
+    contain("a report", || {
         tracing::error!(
             target: "regrow::runtime",
             ?processes,
             "a process would not end: its thread is left behind"
         );
-    }
-    shared.give_up_timers();
-    shared.events.close();
+    });
 }
 
 /// A way to a runtime from any thread. Cloning it is cheap.

@@ -34,9 +34,16 @@ pub struct SystemInfo {
     pub queued: usize,
     /// The threads for [`blocking`](crate::blocking()) work.
     pub blocking: BlockingStats,
+    /// Turns that took so long that they were noticed; see
+    /// [`Builder::spare_workers`](crate::Builder::spare_workers).
+    pub long_turns: u64,
+    /// Threads that there are now because processes took long turns.
+    pub spares: usize,
+    /// How often such a thread was started.
+    pub spares_started: u64,
     /// How long the runtime has existed.
     pub uptime: Duration,
-    /// Each worker.
+    /// Each worker, and each thread that was started to replace one.
     pub workers: Vec<WorkerInfo>,
 }
 
@@ -65,6 +72,8 @@ pub struct WorkerInfo {
     pub queued: usize,
     /// Whether it sleeps.
     pub sleeping: bool,
+    /// Whether another thread has taken its place, because a turn was too long.
+    pub surplus: bool,
 }
 
 impl Shared {
@@ -79,6 +88,9 @@ impl Shared {
             event_subscribers: self.events.subscribers(),
             queued: self.queued(),
             blocking: self.pool.stats(),
+            long_turns: self.long_turns(),
+            spares: self.spares(),
+            spares_started: self.spares_started(),
             uptime: Duration::from_millis(clock::now().saturating_sub(self.started)),
             workers: self.worker_infos(),
         }

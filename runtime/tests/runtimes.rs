@@ -16,11 +16,15 @@ use regrow_runtime::{
     send, sleep, spawn, spawn_link, spawn_monitor, trap_exit, try_self_pid, yield_now,
 };
 
-/// Far less than a drop waits for a thread that is stuck.
+/// Far less than a drop waits here for a thread that is stuck.
 const SOON: Duration = Duration::from_secs(8);
 
 fn runtime(workers: usize) -> Runtime {
-    Runtime::builder().workers(workers).build().unwrap()
+    let builder = Runtime::builder().workers(workers);
+    builder
+        .shutdown_patience(Duration::from_secs(20))
+        .build()
+        .unwrap()
 }
 
 struct Counted(Arc<AtomicU32>);

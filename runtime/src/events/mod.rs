@@ -58,8 +58,8 @@ pub enum Event {
         /// Why it ended.
         reason: ExitReason,
     },
-    /// A process has not let its worker go for long, and does so still (OTP:
-    /// `long_schedule`).
+    /// A process does not let its worker go, or has not done so for long (OTP:
+    /// `long_schedule`). See [`Builder::spare_workers`](crate::Builder::spare_workers).
     #[non_exhaustive]
     LongSchedule {
         /// The process.
@@ -70,7 +70,7 @@ pub enum Event {
         label: Option<Arc<str>>,
         /// Where it was spawned.
         place: &'static Location<'static>,
-        /// How long its turn has lasted so far.
+        /// How long its turn has lasted, so far if it goes on.
         ran_for: Duration,
     },
     /// The mailbox of a process has grown long (OTP: `long_message_queue`).

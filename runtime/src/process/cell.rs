@@ -50,6 +50,8 @@ pub(crate) struct Header {
     flags: Cell<u16>,
     /// How many turns the process has had (wrapping): tells one from the next.
     pub(crate) turns: Cell<u8>,
+    /// Not 0: it was caught in a long turn, and is apart until so many short ones.
+    pub(crate) hog: Cell<u8>,
 }
 
 /// Where a process comes from (C8).
@@ -98,6 +100,7 @@ impl Header {
             last_link_id: Cell::new(0),
             flags: Cell::new(Flag::WantsTurn as u16),
             turns: Cell::new(0),
+            hog: Cell::new(0),
         }
     }
 

@@ -49,12 +49,14 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     local.budget.set(budget::TURN);
     local.again.set(false);
 
+    worker.turn_begins(index, header.spawned_at);
     header.turns.set(header.turns.get().wrapping_add(1));
     let again = header.replace(Flag::WantsTurn, false);
     let mut batch = taken.batch;
     let signals = handle(local, worker, header, pid, &mut batch, taken.woken, again);
     let fatal = match signals {
         Signals::Nothing => None,
+        Signals::Poll if header.hog.get() > 0 && hand_over(local, worker, header, index) => return,
         Signals::Poll => poll(local, header, process, pid),
         Signals::Fatal(reason) => Some((reason, Cause::Signal)),
     };
@@ -76,6 +78,9 @@ pub(crate) fn run(local: &Local, worker: &Worker, index: u32) {
     }
     // Read before parking: afterwards the process may be anybody's, or freed.
     let wants_turn = header.is(Flag::WantsTurn);
+    if worker.is_surplus() {
+        return go_on_apart(worker, slot, header, pid);
+    }
     go_on(worker, slot, wants_turn, index);
 }
 
@@ -90,6 +95,22 @@ pub(crate) fn look<T>(index: u32, work: impl FnOnce(Pid, &Header) -> T) -> Optio
     Some(work(Pid::local(index, slot.inbox.generation()), header))
 }
 
+/// Leaves a process that takes long turns to a thread that is there for such, if
+/// one is free. Then it is not ours any more.
+#[cold]
+fn hand_over(local: &Local, worker: &Worker, header: &Header, index: u32) -> bool {
+    if local.has_dropped() {
+        fail_dropped(local, header);
+    }
+    // Its signals are handled; the poll that they call for is up to the other.
+    header.set(Flag::WantsTurn, true);
+    let is_ours = worker.may_run_hog(header, index);
+    if is_ours {
+        header.set(Flag::WantsTurn, false);
+    }
+    !is_ours
+}
+
 /// The turn is over and the process lives: parks it, or queues it again.
 fn go_on(worker: &Worker, slot: &Slot, wants_turn: bool, index: u32) {
     if !wants_turn && slot.inbox.park() {
@@ -100,6 +121,24 @@ fn go_on(worker: &Worker, slot: &Slot, wants_turn: bool, index: u32) {
     match owner::is_ordinary(owner) {
         true => worker.push_back(index),
         false => schedule_special(index, slot, owner),
+    }
+}
+
+/// The same on a thread that has lost its seat among the workers.
+#[cold]
+fn go_on_apart(worker: &Worker, slot: &Slot, header: &Header, pid: Pid) {
+    worker.judge(header, pid);
+    let owner = slot.inbox.owner().load(Ordering::Relaxed);
+    if owner::is_pinned(owner) {
+        // It stays here whatever it does.
+        header.hog.set(0);
+    }
+    let (wants_turn, is_hog) = (header.is(Flag::WantsTurn), header.hog.get() > 0);
+    if is_hog && (wants_turn || !slot.inbox.park()) {
+        return worker.push_hog(pid.index());
+    }
+    if !is_hog {
+        go_on(worker, slot, wants_turn, pid.index());
     }
 }
 

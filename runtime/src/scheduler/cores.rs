@@ -9,14 +9,20 @@
 //! Cores are made on demand, in the order of their indices, and never freed, so
 //! whoever walks over them needs no lock: `made` counts those that may exist.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crossbeam_utils::atomic::AtomicCell;
 use parking_lot::Mutex;
 
+use super::next::NextProcess;
 use super::parker::Parker;
 use super::pinned::Pinned;
-use super::queue::{NextProcess, RunQueue, Thief};
+use super::queue::{RunQueue, Thief};
+use super::reports::Finding;
+use crate::pid::Pid;
+use crate::process::table;
 use crate::timer::Timers;
 
 /// What others may touch of a thread that runs processes. On cache lines of its own.
@@ -27,6 +33,100 @@ pub(super) struct Core {
     pub(super) thief: Thief,
     pub(super) parker: Parker,
     pub(super) counters: Counters,
+    pulse: Pulse,
+    /// The number of the turn in which the thread was found stuck and lost its
+    /// seat; 0 if it has its seat. Written by the monitor, read by the thread.
+    caught: AtomicU64,
+    /// What the thread must report when that turn ends.
+    pub(super) finding: Mutex<Option<Finding>>,
+    /// The thread, as the operating system names it.
+    thread: AtomicU32,
+}
+
+/// What runs on a core. The thread writes it with plain stores in each turn, and
+/// nobody but the monitor reads it: what it shows belongs together if the number
+/// of turns (`counters.turns`) is the same before and after.
+#[derive(Debug, Default)]
+struct Pulse {
+    /// The slot of the process whose turn it is; 0 for none.
+    running: AtomicU32,
+    /// Where that was spawned.
+    place: AtomicCell<Option<&'static Location<'static>>>,
+}
+
+impl Core {
+    fn new(thief: Thief) -> Self {
+        Core {
+            next: NextProcess::new(),
+            pinned: Pinned::new(),
+            thief,
+            parker: Parker::new(),
+            counters: Counters::default(),
+            pulse: Pulse::default(),
+            caught: AtomicU64::new(0),
+            finding: Mutex::new(None),
+            thread: AtomicU32::new(0),
+        }
+    }
+
+    /// A thread begins to work with this core.
+    pub(super) fn moves_in(&self, thread: u32) {
+        self.caught.store(0, Ordering::Relaxed);
+        self.thread.store(thread, Ordering::Relaxed);
+    }
+
+    pub(super) fn thread(&self) -> u32 {
+        self.thread.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn turn_begins(&self, index: u32, spawned_at: &'static Location<'static>) {
+        self.pulse.running.store(index, Ordering::Relaxed);
+        self.pulse.place.store(Some(spawned_at));
+    }
+
+    /// The thread has nothing to run, until the next turn.
+    pub(super) fn has_nothing(&self) {
+        self.pulse.running.store(0, Ordering::Relaxed);
+    }
+
+    /// The number of the present turn, and whether it is one.
+    pub(super) fn turn(&self) -> Option<u64> {
+        let turn = self.counters.turns.get();
+        (self.pulse.running.load(Ordering::Relaxed) != 0).then_some(turn)
+    }
+
+    /// The process whose turn it is, and where it was spawned.
+    pub(super) fn running(&self) -> Option<(Pid, &'static Location<'static>)> {
+        let turn = self.counters.turns.get();
+        let index = self.pulse.running.load(Ordering::Acquire);
+        let place = self.pulse.place.load()?;
+        let slot = table::slot(index).filter(|_| index != 0)?;
+        let pid = Pid::local(index, slot.inbox.generation());
+        (self.counters.turns.get() == turn).then_some((pid, place))
+    }
+
+    /// The thread was found stuck in that turn: its seat is given to another.
+    pub(super) fn catch(&self, turn: u64, finding: Finding) {
+        *self.finding.lock() = Some(finding);
+        self.caught.store(turn, Ordering::Release);
+    }
+
+    /// Whether the thread has lost its seat.
+    #[inline]
+    pub(super) fn is_surplus(&self) -> bool {
+        self.caught.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the thread was found stuck in this very turn.
+    pub(super) fn was_caught_now(&self) -> bool {
+        self.caught.load(Ordering::Relaxed) == self.counters.turns.get()
+    }
+
+    /// Whether processes wait in this core.
+    pub(super) fn has_work(&self) -> bool {
+        !self.next.is_empty() || !self.thief.is_empty()
+    }
 }
 
 /// Counted by the thread of one core, read by anybody.
@@ -103,21 +203,18 @@ impl Cores {
         let index = self.made.load(Ordering::Relaxed);
         let place = self.cores.get(index)?;
         let (queue, thief) = RunQueue::new();
-        let core = place.get_or_init(|| {
-            Arc::new(Core {
-                next: NextProcess::new(),
-                pinned: Pinned::new(),
-                thief,
-                parker: Parker::new(),
-                counters: Counters::default(),
-            })
-        });
+        let core = place.get_or_init(|| Arc::new(Core::new(thief)));
         self.made.store(index + 1, Ordering::Release);
         Some(FreeCore {
             index,
             core: core.clone(),
             queue,
         })
+    }
+
+    /// Whether there may be one more thread.
+    pub(super) fn has_room(&self) -> bool {
+        self.made().len() < self.cores.len() || !self.free.lock().is_empty()
     }
 
     /// Takes back the core of a thread that ends. If local processes are left, no other
@@ -135,6 +232,13 @@ impl Cores {
     /// Every core that exists.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Core>> {
         self.made().iter().filter_map(OnceLock::get)
+    }
+
+    /// The same; a core that is made later is made by somebody who sees what the
+    /// caller did before.
+    pub(super) fn every(&self) -> impl Iterator<Item = &Arc<Core>> {
+        drop(self.free.lock());
+        self.iter()
     }
 
     /// Every core that exists but one: first those behind it.

@@ -12,7 +12,7 @@
 //! | who | does |
 //! |---|---|
 //! | pusher | 1. push; 2. fence; 3. read the word; 4. nobody searches and somebody sleeps: take a sleeper off the list, count it as searching, unpark it |
-//! | searcher that finds work | 1. leave searching; 2. fence; 3. **the last one looks again** and wakes one if there is more |
+//! | searcher that finds work, or ends | 1. leave searching; 2. fence; 3. **the last one looks again** and wakes one if there is more |
 //! | searcher that finds none | 1. onto the list: searching - 1, sleeping + 1; 2. fence; 3. look at **all** queues; 4. only then park |
 //! | sleeper with another reason to get up (I/O, a timer, work seen in 3) | off the list by itself: sleeping - 1, searching + 1; if somebody else took it off, it is counted already |
 //!
@@ -52,10 +52,12 @@ pub(crate) trait Workplace {
     fn look(&self) -> Option<Self::Work>;
     /// Whether there seems to be more work than was taken.
     fn is_there_more(&self) -> bool;
-    /// Whether everybody shall go home.
-    fn is_halted(&self) -> bool;
+    /// Whether this worker shall search no more.
+    fn is_over(&self) -> bool;
     /// Sleeps until unparked, or for another reason.
     fn park(&self);
+    /// This worker was counted as asleep and is so no more.
+    fn got_up(&self);
     /// Ends the present or next park of a worker.
     fn unpark(&self, worker: usize);
 }
@@ -95,34 +97,36 @@ impl Idle {
     }
 
     /// Finds work for a worker that has none, sleeping as long as there is none.
-    /// None when the workplace is halted.
+    /// None when that is over.
     pub(crate) fn search<W: Workplace>(&self, worker: usize, place: &W) -> Option<W::Work> {
         self.counts.fetch_add(SEARCHING, Ordering::SeqCst);
         loop {
-            if place.is_halted() {
-                self.counts.fetch_sub(SEARCHING, Ordering::SeqCst);
+            if place.is_over() {
+                // A pusher may have relied on us.
+                self.leave(place);
                 return None;
             }
             if let Some(work) = place.look() {
-                self.found_work(place);
+                self.leave(place);
                 return Some(work);
             }
             self.sleep(worker);
             if let Some(work) = place.look() {
-                self.wake_up(worker);
-                self.found_work(place);
+                self.wake_up(worker, place);
+                self.leave(place);
                 return Some(work);
             }
-            // Asked again: whoever halts does so before it unparks.
-            if !place.is_halted() {
+            // Asked again: whoever ends it does so before it unparks.
+            if !place.is_over() {
                 place.park();
             }
-            self.wake_up(worker);
+            self.wake_up(worker, place);
         }
     }
 
-    /// A searcher has found work. The last one looks whether there is more.
-    fn found_work(&self, place: &impl Workplace) {
+    /// A searcher has found work, or gives up. The last one looks whether there is
+    /// more.
+    fn leave(&self, place: &impl Workplace) {
         let before = self.counts.fetch_sub(SEARCHING, Ordering::SeqCst);
         // Between leaving and looking again; partner: `work_was_pushed`, which may
         // just have relied on us.
@@ -148,13 +152,20 @@ impl Idle {
 
     /// A sleeper gets up, for whatever reason, and searches. One that a pusher
     /// took off the list is counted as searching already.
-    fn wake_up(&self, worker: usize) {
+    fn wake_up(&self, worker: usize, place: &impl Workplace) {
         let mut sleepers = lock(&self.sleepers);
         if let Some(at) = sleepers.iter().position(|&sleeper| sleeper == worker) {
             sleepers.swap_remove(at);
             self.counts
                 .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::SeqCst);
         }
+        drop(sleepers);
+        place.got_up();
+    }
+
+    /// How many workers sleep.
+    pub(crate) fn sleeping(&self) -> usize {
+        sleeping(self.counts.load(Ordering::Relaxed)) as usize
     }
 
     /// The workers that sleep.

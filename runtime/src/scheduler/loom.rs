@@ -1,4 +1,4 @@
-//! Searching, sleeping and parking under the model checker.
+//! Searching, sleeping, parking and the next-process slot under the model checker.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release -p regrow-runtime --lib loom
@@ -9,11 +9,14 @@
 
 use std::time::Duration;
 
+use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use super::idle::{Idle, Workplace};
+use super::nap::Nap;
+use super::next::NextProcess;
 use super::parker::{Bed, Parker};
 
 /// A place to sleep in like the reactor: for one, remembering a ring.
@@ -49,18 +52,22 @@ impl Bed for OneBed {
 
 struct Pool {
     idle: Idle,
+    nap: Nap,
     parkers: Vec<Parker>,
     bed: OneBed,
     /// A queue of which only the length matters, with no more ordering than the
     /// protocol itself brings.
     queue: AtomicUsize,
     halted: AtomicBool,
+    /// The first worker has lost its seat.
+    is_first_surplus: AtomicBool,
 }
 
 impl Pool {
     fn new(workers: usize) -> Arc<Self> {
         Arc::new(Pool {
             idle: Idle::new(),
+            nap: Nap::new(),
             parkers: (0..workers).map(|_| Parker::new()).collect(),
             bed: OneBed {
                 state: Mutex::new((false, false)),
@@ -68,6 +75,7 @@ impl Pool {
             },
             queue: AtomicUsize::new(0),
             halted: AtomicBool::new(false),
+            is_first_surplus: AtomicBool::new(false),
         })
     }
 
@@ -113,8 +121,13 @@ impl Workplace for At {
         self.0.queue.load(Ordering::Relaxed) > 0
     }
 
-    fn is_halted(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.0.halted.load(Ordering::SeqCst)
+            || self.1 == 0 && self.0.is_first_surplus.load(Ordering::Relaxed)
+    }
+
+    fn got_up(&self) {
+        self.0.nap.somebody_got_up();
     }
 
     fn park(&self) {
@@ -209,5 +222,134 @@ fn an_unpark_before_the_park_is_remembered() {
         pool.parkers[1].unpark(&pool.bed);
         occupant.join().unwrap();
         other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_worker_that_loses_its_seat_takes_no_wake_up_with_it() {
+    loom::model(|| {
+        let pool = Pool::new(2);
+        let loser = At(pool.clone(), 0);
+        let loser = thread::spawn(move || loser.search());
+        // The monitor marks it, unparks it, and lets another search.
+        pool.is_first_surplus.store(true, Ordering::Relaxed);
+        pool.parkers[0].unpark(&pool.bed);
+        let heir = At(pool.clone(), 1);
+        let heir = thread::spawn(move || heir.search());
+        pool.push();
+        let lost = loser.join().unwrap();
+        if lost.is_some() {
+            // It came before the mark; the heir still waits.
+            pool.push();
+        }
+        assert_eq!(heir.join().unwrap(), Some(()));
+    });
+}
+
+#[test]
+fn the_monitor_does_not_sleep_while_a_worker_is_up() {
+    loom::model(|| {
+        let pool = Pool::new(1);
+        let monitor = {
+            let pool = pool.clone();
+            thread::spawn(move || {
+                // As long as it has not seen the worker, which never ends its turn.
+                let is_seen = || pool.idle.sleeping() < 1;
+                while !is_seen() {
+                    pool.nap.sleep(|| pool.idle.sleeping() == 1);
+                }
+            })
+        };
+        let worker = At(pool.clone(), 0);
+        let worker = thread::spawn(move || worker.search());
+        pool.push();
+        assert_eq!(worker.join().unwrap(), Some(()));
+        monitor.join().unwrap();
+    });
+}
+
+/// A next-process slot, and processes of which the model checker sees who touches
+/// them.
+struct Slot {
+    next: NextProcess,
+    processes: [UnsafeCell<u32>; 3],
+    /// How often each came out.
+    taken: [AtomicUsize; 3],
+}
+
+impl Slot {
+    fn new() -> Arc<Self> {
+        Arc::new(Slot {
+            next: NextProcess::new(),
+            processes: [(); 3].map(|()| UnsafeCell::new(0)),
+            taken: [(); 3].map(|()| AtomicUsize::new(0)),
+        })
+    }
+
+    /// Puts a process in, having worked on it; what that displaces runs.
+    fn replace(&self, index: u32) {
+        // SAFETY: before it is put in, only the owner knows it; the checker watches.
+        self.processes[index as usize - 1].with_mut(|it| unsafe { *it += 1 });
+        if let Some(displaced) = self.next.replace(index) {
+            self.run(displaced);
+        }
+    }
+
+    fn take(&self) {
+        if let Some(index) = self.next.take() {
+            self.run(index);
+        }
+    }
+
+    fn run(&self, index: u32) {
+        let at = index as usize - 1;
+        // SAFETY: whoever took it out is the only one; the checker watches.
+        self.processes[at].with_mut(|it| unsafe { *it += 1 });
+        self.taken[at].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Afterwards: each process has come out once.
+    fn check(&self, processes: usize) {
+        self.take();
+        let counts: Vec<_> = self
+            .taken
+            .iter()
+            .map(|it| it.load(Ordering::Relaxed))
+            .collect();
+        assert_eq!(counts[..processes], [1, 1, 1][..processes]);
+        assert!(self.next.is_empty());
+    }
+}
+
+#[test]
+fn what_is_put_into_the_next_process_slot_comes_out_once_and_as_it_was() {
+    loom::model(|| {
+        let slot = Slot::new();
+        let thieves = [(); 2].map(|()| {
+            let slot = slot.clone();
+            thread::spawn(move || slot.take())
+        });
+        slot.replace(1);
+        slot.replace(2);
+        slot.take();
+        slot.replace(3);
+        for thief in thieves {
+            thief.join().unwrap();
+        }
+        slot.check(3);
+    });
+}
+
+#[test]
+fn a_thief_that_comes_again_and_again_doubles_nothing() {
+    loom::model(|| {
+        let slot = Slot::new();
+        let thief = {
+            let slot = slot.clone();
+            thread::spawn(move || (0..3).for_each(|_| slot.take()))
+        };
+        (1..=3).for_each(|index| slot.replace(index));
+        thief.join().unwrap();
+        slot.check(3);
     });
 }

@@ -7,13 +7,21 @@
 mod admission;
 mod census;
 mod cores;
+mod hogs;
 mod idle;
 #[cfg(all(test, loom))]
 mod loom;
+mod monitor;
+mod nap;
+mod next;
+mod os;
 mod parker;
 mod pinned;
 mod queue;
 mod ranks;
+mod reports;
+mod runner;
+mod threads;
 mod worker;
 
 use std::ptr;
@@ -26,10 +34,13 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::FxHashMap;
 
 use self::cores::{Cores, Seat};
+use self::hogs::Hogs;
 use self::idle::Idle;
+use self::nap::Nap;
 use self::parker::Bed;
 use self::queue::Inlet;
 use self::ranks::Ranks;
+use self::reports::Reports;
 pub(crate) use self::worker::Worker;
 use crate::blocking::pool::{self, Pool};
 use crate::clock;
@@ -51,6 +62,8 @@ use crate::timer::Timers;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) workers: usize,
+    /// Threads that may be started besides.
+    pub(crate) spare_workers: usize,
     pub(crate) blocking_threads: usize,
     pub(crate) max_processes: u64,
     pub(crate) long_queue: LongQueue,
@@ -64,7 +77,11 @@ pub(crate) struct Shared {
     inlet: Inlet,
     /// Processes of any but normal priority.
     ranks: Alone<Ranks>,
+    hogs: Hogs,
     idle: Idle,
+    /// Where the monitor sleeps.
+    nap: Nap,
+    reports: Reports,
     reactor: Arc<Reactor>,
     /// The tick at which it was made.
     pub(crate) started: u64,
@@ -84,7 +101,8 @@ pub(crate) struct Shared {
     /// No births from outside any more.
     stopped: AtomicBool,
     halted: AtomicBool,
-    /// The workers that run, and the handles of all.
+    spares_started: AtomicU64,
+    /// The threads that run, and the handles of all.
     threads: Mutex<usize>,
     thread_ended: Condvar,
     handles: Mutex<Vec<JoinHandle<()>>>,
@@ -115,6 +133,7 @@ impl Shared {
     pub(crate) fn simulated(driver: Driver) -> std::io::Result<Worker> {
         let settings = Settings {
             workers: 1,
+            spare_workers: 0,
             blocking_threads: pool::MAX_THREADS,
             max_processes: u64::MAX,
             long_queue: LongQueue::default(),
@@ -129,11 +148,14 @@ impl Shared {
     fn assemble(id: u32, settings: Settings) -> std::io::Result<Arc<Self>> {
         Ok(Arc::new(Shared {
             id,
-            cores: Cores::new(settings.workers),
+            cores: Cores::new(settings.workers.saturating_add(settings.spare_workers)),
             seats: (0..settings.workers).map(|_| Seat::new()).collect(),
             inlet: Inlet::new(),
             ranks: Alone(Ranks::new()),
+            hogs: Hogs::default(),
             idle: Idle::new(),
+            nap: Nap::new(),
+            reports: Reports::default(),
             reactor: Arc::new(Reactor::new()?),
             started: clock::now(),
             names: Names::new(id),
@@ -147,6 +169,7 @@ impl Shared {
             foreign_births: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             halted: AtomicBool::new(false),
+            spares_started: AtomicU64::new(0),
             threads: Mutex::new(0),
             thread_ended: Condvar::new(),
             handles: Mutex::new(Vec::new()),
@@ -164,44 +187,6 @@ impl Shared {
         self.worker_in(local).is_none() && (self.is_simulated() || local.is_simulated())
     }
 
-    /// Starts the worker threads.
-    pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<()> {
-        for seat in 0..self.seats.len() {
-            if let Err(error) = self.start_worker(seat) {
-                self.halt(Duration::from_secs(1));
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts a thread for a seat.
-    fn start_worker(self: &Arc<Self>, seat: usize) -> std::io::Result<()> {
-        let Some(core) = self.cores.take() else {
-            return Err(std::io::Error::other("every core has a thread already"));
-        };
-        let index = core.index;
-        let worker = Worker::new(self.clone(), seat, core);
-        self.seats[seat].seat(index);
-        *self.threads.lock() += 1;
-        let started = std::thread::Builder::new()
-            .name(format!("regrow-{index}"))
-            .spawn(move || worker.run());
-        match started {
-            Ok(handle) => self.handles.lock().push(handle),
-            Err(error) => {
-                *self.threads.lock() -= 1;
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn thread_ends(&self) {
-        *self.threads.lock() -= 1;
-        self.thread_ended.notify_all();
-    }
-
     /// Queues a process to run, from a thread that is no worker of ours.
     fn inject(&self, index: u32) {
         self.inlet.push(index);
@@ -213,6 +198,9 @@ impl Shared {
         if let Some(core) = self.cores.get(home) {
             core.pinned.queues.push(index, priority);
             core.parker.unpark(&ReactorBed(&self.reactor));
+            if core.is_surplus() {
+                self.hogs.disturb();
+            }
         }
     }
 
@@ -243,6 +231,11 @@ impl Shared {
     /// How many workers there are, and wheels.
     pub(crate) fn workers(&self) -> usize {
         self.seats.len()
+    }
+
+    /// Whether every worker sleeps.
+    fn all_sleep(&self) -> bool {
+        self.idle.sleeping() >= self.seats.len()
     }
 
     /// The label of a process whose token the caller holds.
@@ -278,51 +271,6 @@ impl Shared {
             .worker
             .get()
             .filter(|worker| ptr::eq(&*worker.shared, self))
-    }
-
-    /// Waits until no process lives, doing `push` now and then. False if some
-    /// live on after `patience`.
-    pub(crate) fn wait_until_empty(&self, patience: Duration, push: impl Fn()) -> bool {
-        let start = std::time::Instant::now();
-        let mut pause = Duration::from_micros(20);
-        push();
-        while self.unfinished() > 0 {
-            if start.elapsed() > patience {
-                return false;
-            }
-            // Nobody rings when the last process ends: that would cost every end.
-            let mut threads = self.threads.lock();
-            self.thread_ended.wait_for(&mut threads, pause);
-            drop(threads);
-            pause = (pause * 2).min(Duration::from_millis(5));
-            push();
-        }
-        true
-    }
-
-    /// Ends the threads. False if some have not ended within `patience`.
-    pub(crate) fn halt(&self, patience: Duration) -> bool {
-        self.halted.store(true, Ordering::SeqCst);
-        for core in self.cores.iter() {
-            core.parker.unpark(&ReactorBed(&self.reactor));
-        }
-        let deadline = std::time::Instant::now() + patience;
-        let mut threads = self.threads.lock();
-        while *threads > 0 {
-            if self
-                .thread_ended
-                .wait_until(&mut threads, deadline)
-                .timed_out()
-            {
-                return false;
-            }
-        }
-        drop(threads);
-        for handle in self.handles.lock().drain(..) {
-            // A worker that panics aborts, so there is nothing to hear.
-            let _ = handle.join();
-        }
-        true
     }
 
     pub(crate) fn is_halted(&self) -> bool {
@@ -487,6 +435,11 @@ pub(crate) fn current() -> Option<Arc<Shared>> {
         let worker = local.worker.get().filter(|_| local.current.is_some())?;
         Some(worker.shared.clone())
     })?
+}
+
+/// Whether this thread is a worker whose place another has taken.
+pub(crate) fn has_lost_seat() -> bool {
+    local::try_with(|local| local.worker.get().is_some_and(Worker::is_surplus)) == Some(true)
 }
 
 /// The reactor of the current process's runtime.

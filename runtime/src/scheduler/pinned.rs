@@ -50,6 +50,11 @@ impl Pinned {
         self.tenants.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Whether there are any.
+    pub(super) fn has_tenants(&self) -> bool {
+        !matches!(self.tenants.load(Ordering::Acquire), 0 | CLOSED)
+    }
+
     /// The thread wants to go. False if it must not.
     pub(super) fn close(&self) -> bool {
         let closed = self

@@ -1,7 +1,5 @@
 //! The run queues. The only place that names the deque, which has no loom support.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 
 /// How many processes one theft takes at most: half of the queue, up to this.
@@ -89,43 +87,5 @@ fn until_decided(mut steal: impl FnMut() -> Steal<u32>) -> Option<u32> {
             Steal::Empty => return None,
             Steal::Retry => std::hint::spin_loop(),
         }
-    }
-}
-
-/// The process that was just woken by the one running: next in line, and hot in
-/// the cache.
-///
-/// Only its owner puts one in, so what is empty stays empty until the owner's
-/// store, which needs no read-modify-write; thieves may take at any time, and so
-/// everybody takes by swap.
-#[derive(Debug)]
-pub(crate) struct NextProcess(AtomicU32);
-
-impl NextProcess {
-    pub(crate) fn new() -> Self {
-        NextProcess(AtomicU32::new(0))
-    }
-
-    /// Puts a process in; returns the one that it displaced. For the owner.
-    /// Release: the taker sees the process as it was queued.
-    pub(crate) fn replace(&self, index: u32) -> Option<u32> {
-        if self.is_empty() {
-            self.0.store(index, Ordering::Release);
-            return None;
-        }
-        let displaced = self.0.swap(index, Ordering::AcqRel);
-        (displaced != 0).then_some(displaced)
-    }
-
-    pub(crate) fn take(&self) -> Option<u32> {
-        if self.is_empty() {
-            return None;
-        }
-        let index = self.0.swap(0, Ordering::AcqRel);
-        (index != 0).then_some(index)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
     }
 }

@@ -1,6 +1,7 @@
 //! One worker: what it runs next, and what it does when there is nothing.
 
 use std::cell::Cell;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,10 @@ use super::cores::{Core, Counters, FreeCore};
 use super::idle::Workplace;
 use super::queue::RunQueue;
 use super::ranks::{Ranks, URGENT};
-use super::{ReactorBed, Shared};
+use super::runner::Stopwatch;
+use super::{ReactorBed, Shared, os};
 use crate::clock;
-use crate::local;
+use crate::local::{self, Local};
 use crate::process::priority::Priority;
 use crate::process::turn;
 use crate::simulation::Driver;
@@ -39,8 +41,8 @@ pub(crate) struct Worker {
     pub(crate) seat: usize,
     /// The number of its core.
     index: usize,
-    core: Arc<Core>,
-    queue: RunQueue,
+    pub(super) core: Arc<Core>,
+    pub(super) queue: RunQueue,
     turns: Cell<u32>,
     /// Next-process slots run in a row.
     streak: Cell<u32>,
@@ -50,6 +52,8 @@ pub(crate) struct Worker {
     pushed: Cell<u32>,
     /// In a simulation: what decides in place of the queues.
     driver: Option<Box<Driver>>,
+    /// Of a hog runner: measures the present turn.
+    pub(super) stopwatch: Cell<Option<Stopwatch>>,
 }
 
 impl Worker {
@@ -65,6 +69,7 @@ impl Worker {
             local_first: Cell::new(0),
             pushed: Cell::new(0),
             driver: None,
+            stopwatch: Cell::new(None),
         }
     }
 
@@ -81,6 +86,18 @@ impl Worker {
         self.driver.as_deref()
     }
 
+    /// Whether another thread has our seat.
+    #[inline]
+    pub(crate) fn is_surplus(&self) -> bool {
+        self.core.is_surplus()
+    }
+
+    /// The turn of a process begins.
+    #[inline]
+    pub(crate) fn turn_begins(&self, index: u32, spawned_at: &'static Location<'static>) {
+        self.core.turn_begins(index, spawned_at);
+    }
+
     pub(crate) fn timers(&self) -> &Timers {
         self.shared.timers(self.seat)
     }
@@ -95,7 +112,7 @@ impl Worker {
         if let Some(driver) = &self.driver {
             return driver.push(index);
         }
-        if !by_process {
+        if !by_process || self.is_surplus() {
             self.push_back(index);
         } else if let Some(displaced) = self.core.next.replace(index) {
             self.push_back(displaced);
@@ -106,6 +123,11 @@ impl Worker {
     pub(crate) fn push_back(&self, index: u32) {
         if let Some(driver) = &self.driver {
             return driver.push(index);
+        }
+        if self.is_surplus() {
+            // Whatever it is, it must not wait for the hog that we run.
+            self.shared.inject(index);
+            return;
         }
         self.queue.push(index);
         self.count_push();
@@ -124,6 +146,10 @@ impl Worker {
             None => {}
         }
         self.shared.ranks.0.push(index, priority);
+        if self.is_surplus() {
+            self.shared.wake_another();
+            return;
+        }
         self.count_push();
     }
 
@@ -152,19 +178,9 @@ impl Worker {
 
     /// The thread of the worker.
     pub(super) fn run(self) {
-        struct Ends(Arc<Shared>);
-        impl Drop for Ends {
-            fn drop(&mut self) {
-                if std::thread::panicking() {
-                    // The user's code is contained everywhere, so this is our bug. What
-                    // the worker held is lost; going on without it would hang the rest.
-                    eprintln!("regrow: a scheduler thread has panicked; please report this");
-                    std::process::abort();
-                }
-                self.0.thread_ends();
-            }
-        }
-        let _ends = Ends(self.shared.clone());
+        self.core.moves_in(os::this_thread());
+        // From here on we see each timer, or are woken for it (`monitor.rs`).
+        self.timers().see_all();
         local::with(|local| {
             // Looked up afresh: what `get_or_init` returns comes from an exclusive
             // borrow, which the shared ones of others would end.
@@ -172,16 +188,27 @@ impl Worker {
             let Some(worker) = local.worker.get() else {
                 return;
             };
-            while let Some(index) = worker.next().or_else(|| worker.search()) {
-                // More than this one to run, and nobody was told: somebody else
-                // may take it. A lone process is not worth a wake-up.
-                if worker.pushed.get() > 0 && worker.has_more() {
-                    worker.call_for_help();
-                }
-                worker.pushed.set(0);
-                turn::run(local, worker, index);
+            worker.run_processes(local);
+            if worker.is_surplus() {
+                worker.run_hogs(local);
             }
         });
+    }
+
+    /// Until the seat is lost, or everything is over.
+    fn run_processes(&self, local: &Local) {
+        while let Some(index) = self.next().or_else(|| self.search()) {
+            // More than this one to run, and nobody was told: somebody else
+            // may take it. A lone process is not worth a wake-up.
+            if self.pushed.get() > 0 && self.has_more() {
+                self.call_for_help();
+            }
+            self.pushed.set(0);
+            turn::run(local, self, index);
+            if self.is_surplus() {
+                return;
+            }
+        }
     }
 
     /// The next process of our own.
@@ -217,7 +244,7 @@ impl Worker {
             .or_else(|| self.pinned().take(Priority::Normal))
     }
 
-    fn pinned(&self) -> &Ranks {
+    pub(super) fn pinned(&self) -> &Ranks {
         &self.core.pinned.queues
     }
 
@@ -268,8 +295,10 @@ impl Worker {
         !self.queue.is_empty() || self.shared.ranks.0.has_any()
     }
 
-    /// Work from elsewhere. None when the runtime has been halted.
+    /// Work from elsewhere. None when the runtime has been halted, or the seat is
+    /// lost.
     fn search(&self) -> Option<u32> {
+        self.core.has_nothing();
         self.shared.idle.search(self.index, self)
     }
 
@@ -331,8 +360,8 @@ impl Workplace for Worker {
             || self.shared.cores.iter().any(has_work)
     }
 
-    fn is_halted(&self) -> bool {
-        self.shared.is_halted()
+    fn is_over(&self) -> bool {
+        self.shared.is_halted() || self.is_surplus()
     }
 
     fn park(&self) {
@@ -341,6 +370,10 @@ impl Workplace for Worker {
         let timeout = self.timers().next().map(clock::until);
         let bed = ReactorBed(&self.shared.reactor);
         self.core.parker.park(&bed, timeout);
+    }
+
+    fn got_up(&self) {
+        self.shared.nap.somebody_got_up();
     }
 
     fn unpark(&self, worker: usize) {

@@ -53,7 +53,7 @@ use crate::message::Message;
 use crate::panic::{contain, wake_caught};
 use crate::pid::Pid;
 use crate::process::{drop_dead_letter, seems_alive, send_message};
-use crate::scheduler::Shared;
+use crate::scheduler::{self, Shared};
 
 /// How many entries of a dead process are taken out under one lock.
 const LOT: usize = 256;
@@ -208,6 +208,12 @@ impl Timers {
         }
     }
 
+    /// Whoever arms a timer after this sees what the caller did before; what was
+    /// armed before is seen by the caller.
+    pub(crate) fn see_all(&self) {
+        drop(self.wheel.lock());
+    }
+
     /// How many timers are armed.
     pub(crate) fn len(&self) -> usize {
         self.wheel.lock().len()
@@ -258,9 +264,9 @@ fn arm(
     let (key, first) = shared
         .timers(wheel)
         .insert(deadline, action, |action, key| tell(action, timer(key)))?;
-    // A worker is awake, and looks at its own wheel before it sleeps. Another one may
-    // sleep past the new deadline.
-    if first && here.is_none() {
+    // A worker is awake, and looks at its own wheel before it sleeps. Another one, or
+    // who has our seat if we have lost it, may sleep past the new deadline.
+    if first && (here.is_none() || scheduler::has_lost_seat()) {
         shared.wheel_has_changed(wheel);
     }
     Ok(timer(key))

@@ -1,0 +1,148 @@
+//! What the operating system knows of a thread.
+//!
+//! A turn that takes long by the clock need not be the fault of its process: the
+//! thread may have been waiting for a processor. So a suspect is asked how long it
+//! has run, and how long it has waited to run.
+
+use std::time::Duration;
+
+/// What a thread has done so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage {
+    /// How long it has run. It lags by a tick of the system (some milliseconds).
+    pub(super) ran: Duration,
+    /// How long it has waited to run, without the wait that is under way.
+    pub(super) waited: Duration,
+    /// It runs, or waits to run. Else it is blocked.
+    pub(super) runnable: bool,
+}
+
+impl Usage {
+    /// For how much of `elapsed` the thread was occupied, by running or by being
+    /// blocked, if this is what it had done before and `now` after. A wait to run
+    /// is nobody's fault.
+    pub(super) fn occupied(self, now: Usage, elapsed: Duration) -> Duration {
+        if now.runnable {
+            // It may be waiting at this moment, so the clock says nothing.
+            return now.ran.saturating_sub(self.ran).min(elapsed);
+        }
+        elapsed.saturating_sub(now.waited.saturating_sub(self.waited))
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::fs::read_to_string;
+    use std::time::Duration;
+
+    use rustix::process::{Pid, setpriority_process};
+    use rustix::thread::gettid;
+
+    use super::Usage;
+
+    /// Names this thread; never 0.
+    pub(crate) fn this_thread() -> u32 {
+        gettid().as_raw_pid().unsigned_abs()
+    }
+
+    /// What a thread of this program has done; None if the system does not say.
+    pub(crate) fn usage(thread: u32) -> Option<Usage> {
+        let schedstat = read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+        let mut fields = schedstat.split_ascii_whitespace();
+        let ran = Duration::from_nanos(fields.next()?.parse().ok()?);
+        let waited = Duration::from_nanos(fields.next()?.parse().ok()?);
+        let stat = read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
+        // The name before it is in parentheses and may have any character.
+        let (_, after_name) = stat.rsplit_once(')')?;
+        let runnable = after_name.trim_start().starts_with('R');
+        Some(Usage {
+            ran,
+            waited,
+            runnable,
+        })
+    }
+
+    /// Lets a thread run only when nobody else wants to. It cannot be undone
+    /// without privilege.
+    pub(crate) fn lower_priority(thread: u32) {
+        // A thread is a process to this call. Where it fails the stuck thread has
+        // its full share, and the others theirs.
+        let thread = Pid::from_raw(thread.cast_signed());
+        let _ = thread.map(|thread| setpriority_process(Some(thread), 19));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::Usage;
+
+    pub(crate) fn this_thread() -> u32 {
+        1
+    }
+
+    pub(crate) fn usage(_thread: u32) -> Option<Usage> {
+        None
+    }
+
+    pub(crate) fn lower_priority(_thread: u32) {}
+}
+
+pub(super) use system::{lower_priority, this_thread, usage};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn usage(ran: u64, waited: u64, runnable: bool) -> Usage {
+        Usage {
+            ran: Duration::from_millis(ran),
+            waited: Duration::from_millis(waited),
+            runnable,
+        }
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_processor_is_not_occupied() {
+        let before = usage(5, 5, true);
+        // It waits still, or has waited.
+        assert_eq!(before.occupied(usage(5, 5, true), SECOND), Duration::ZERO);
+        assert_eq!(
+            before.occupied(usage(5, 1_005, false), SECOND),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_thread_that_runs_or_is_blocked_is_occupied() {
+        let before = usage(5, 5, true);
+        assert_eq!(before.occupied(usage(1_005, 5, true), SECOND), SECOND);
+        assert_eq!(before.occupied(usage(5, 5, false), SECOND), SECOND);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_sleeps_is_seen_to_be_blocked() {
+        let (told, telling) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let sleeper = std::thread::spawn(move || {
+            told.send(this_thread()).unwrap();
+            ended.recv()
+        });
+        let thread = telling.recv().unwrap();
+        let start = std::time::Instant::now();
+        while system::usage(thread).unwrap().runnable {
+            assert!(start.elapsed() < Duration::from_secs(20));
+            std::thread::yield_now();
+        }
+        let before = system::usage(this_thread()).unwrap();
+        assert!(before.runnable);
+        while system::usage(this_thread()).unwrap().ran == before.ran {
+            assert!(start.elapsed() < Duration::from_secs(20));
+        }
+        drop(end);
+        assert!(sleeper.join().unwrap().is_err());
+        assert!(system::usage(u32::MAX).is_none());
+    }
+}
