@@ -13,8 +13,8 @@ use common::run;
 use regrow_runtime::{
     Alias, Down, Exit, ExitReason, MonitorRef, Pid, RegisterError, SpawnError, SpawnOptions, alias,
     demonitor, exit, is_alive, link, monitor, monitor_named, process_info, receive, register,
-    reply_channel, self_pid, send, send_named, spawn, spawn_link, spawn_monitor, trap_exit,
-    unalias, unlink, unregister, whereis, yield_now,
+    reply_channel, self_pid, send, send_named, spawn_link, spawn_monitor, trap_exit, unalias,
+    unlink, unregister, whereis, yield_now,
 };
 
 async fn down(reference: MonitorRef) -> ExitReason {

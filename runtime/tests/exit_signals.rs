@@ -509,7 +509,7 @@ fn exit_with_can_be_caught_and_is_the_reason_if_nobody_does() {
             });
             assert_eq!(down(reference).await, reason);
             let caught = catch_panic(async move { exit_with(again) }).await;
-            assert_eq!(caught.map(|()| ()), Err(reason));
+            assert_eq!(caught, Err(reason));
         }
         // Raised by the process itself, `Kill` is a reason like any other.
         let (_, reference) = spawn_monitor(async { exit_with(ExitReason::Kill) });
