@@ -19,4 +19,5 @@ pages! {
     applications: "src/applications.md",
     net: "src/net.md",
     simulation: "src/simulation.md",
+    introspection: "src/introspection.md",
 }

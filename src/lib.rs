@@ -21,7 +21,7 @@
 //! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`reply_channel`]: messages.
 //! - [`link`], [`monitor`], [`exit`], [`trap_exit`], [`ExitReason`]: ends, and who hears of them.
 //! - [`register`](register()), [`whereis`]: names. [`send_after`], [`sleep`]: time. [`net`]: sockets.
-//! - [`processes`], [`process_info`]: looking inside.
+//! - [`processes`], [`process_info`], [`system_info`], [`subscribe`], [`Handle::events`]: looking inside.
 //! - [`simulate`], [`simulation`]: the same on one thread, in virtual time, in an order from a seed.
 //!
 //! # Example
