@@ -56,6 +56,7 @@
 mod blocking;
 mod clock;
 mod events;
+mod handle;
 mod labels;
 mod local;
 mod message;
@@ -78,6 +79,7 @@ pub use blocking::pool::BlockingStats;
 pub use blocking::{Blocking, BlockingError, blocking};
 pub use clock::monotonic_time;
 pub use events::{Event, EventIter, EventKinds, EventStream, NextEvent, subscribe};
+pub use handle::Handle;
 pub use message::{Down, Exit, Message, Monitored};
 pub use names::{
     RegisterError, SendError, UnregisterError, register, registered, send_named, unregister,
@@ -106,7 +108,7 @@ pub use process::spawn::{
 pub use process::wait_site::{WaitAt, wait_at};
 pub use process::{self_pid, try_self_pid};
 pub use reason::{ExitReason, IntoExitReason, PanicInfo};
-pub use runtime::{Builder, Handle, Runtime};
+pub use runtime::{Builder, Runtime};
 pub use simulation::{Simulation, simulate, simulate_seeds};
 pub use system_info::{SystemInfo, WorkerInfo, system_info};
 

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use sealed::Target;
 
 use super::reactor;
+use crate::handle::Handle;
 use crate::process::wait_site::wait_here;
-use crate::runtime::Handle;
 
 /// What says where to connect to: socket addresses, pairs of an address or a host name and a port,
 /// and strings like `"example.org:80"`.
