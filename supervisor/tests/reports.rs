@@ -303,10 +303,11 @@ fn a_crash_of_a_child_is_one_report_of_the_server_and_one_of_the_process() {
         exit(sup.pid().unwrap(), ExitReason::Shutdown);
         supervisor_exited(&sup).await;
     });
-    let crashes = collector.with("name", "fragile");
+    let mut crashes = collector.with("name", "fragile");
+    // A busy machine may also have something to say about long turns.
+    crashes.retain(|report| report["target"] == "regrow::crash");
     assert_eq!(crashes.len(), 2, "{crashes:?}");
     for (crash, reason) in crashes.iter().zip(["broken", "stops"]) {
-        assert_eq!(crash["target"], "regrow::crash");
         assert_eq!(crash["level"], "ERROR");
         assert!(crash["reason"].ends_with(reason));
         assert_eq!(crash["ancestors"], "[inner, outer, the first]");
