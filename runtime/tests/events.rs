@@ -3,14 +3,18 @@
 mod common;
 
 use std::collections::{HashMap, HashSet};
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use common::run;
 use regrow_runtime::{
-    Down, Event, EventKinds, ExitReason, Handle, Pid, Runtime, SpawnOptions, exit, process_info,
-    receive, register, self_pid, send, spawn, spawn_monitor, subscribe, unregister, yield_now,
+    Down, Event, EventKinds, EventStream, ExitReason, Handle, Pid, Runtime, SpawnOptions, exit,
+    process_info, receive, register, reply_channel, self_pid, send, simulate_seeds, spawn,
+    spawn_monitor, subscribe, system_info, unregister, yield_now,
 };
 
 const BIRTHS_AND_DEATHS: fn() -> EventKinds = || EventKinds::SPAWNED | EventKinds::EXITED;
@@ -120,16 +124,37 @@ fn events_of_one_name_come_in_its_order_whoever_gives_and_takes_it() {
     assert_eq!((holder, given), (None, 900));
 }
 
+/// Takes an event when it is woken.
+struct Looks {
+    stream: EventStream,
+    seen: Mutex<Option<Event>>,
+}
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        *self.seen.lock().unwrap() = self.stream.try_recv();
+    }
+}
+
 #[test]
-fn an_end_is_told_before_its_monitors_hear_of_it() {
-    run(2, async {
-        let stream = Handle::current().events(EventKinds::EXITED, 10_000);
-        for _ in 0..1_000 {
-            let (child, _) = spawn_monitor(async {});
-            receive::<Down>().await;
-            let told = std::iter::from_fn(|| stream.try_recv()).any(|event| event.pid() == child);
-            assert!(told);
-        }
+fn an_end_is_told_before_those_whom_it_concerns_hear_of_it() {
+    run(1, async {
+        let (reply_to, mut reply) = reply_channel::<()>();
+        let looks = Arc::new(Looks {
+            stream: Handle::current().events(EventKinds::EXITED, 10),
+            seen: Mutex::default(),
+        });
+        // Woken in the middle of the end, by the call that fails.
+        let waker = Waker::from(looks.clone());
+        let polled = Pin::new(&mut reply).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        let (child, _) = spawn_monitor(async move {
+            let _held = reply_to;
+            panic!("and so the call fails");
+        });
+        receive::<Down>().await;
+        let seen = looks.seen.lock().unwrap().take();
+        assert_eq!(seen.map(|event| event.pid()), Some(child));
     });
 }
 
@@ -321,4 +346,21 @@ fn a_long_mailbox_is_an_event_but_not_to_itself() {
         assert!(len >= 120);
     }
     assert!(stream.try_recv().is_none());
+}
+
+#[test]
+fn a_simulation_has_events_as_well() {
+    simulate_seeds(0..20, || async {
+        subscribe(BIRTHS_AND_DEATHS());
+        let children: Vec<Pid> = (0..5).map(|_| spawn(async {})).collect();
+        let mut events = Vec::new();
+        for _ in 0..10 {
+            events.push(receive::<Event>().await);
+        }
+        for child in children {
+            let expected = [EventKinds::SPAWNED, EventKinds::EXITED];
+            assert_eq!(story(&events, child), expected);
+        }
+        assert_eq!(system_info().event_subscribers, 1);
+    });
 }
