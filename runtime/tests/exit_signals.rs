@@ -71,7 +71,7 @@ fn normal_sent_by_another_is_ignored_unless_it_is_trapped() {
 
 #[test]
 fn normal_sent_by_a_thread_that_is_no_process_is_ignored() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let (plain, reference) = spawn_monitor(async {
             assert_eq!(receive::<u8>().await, 1);
             Err::<(), _>(boom())

@@ -6,7 +6,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
-use common::run_and_simulate;
+use common::{run, run_and_simulate};
 use regrow_runtime::{
     Down, Exit, ExitReason, MonitorRef, Pid, exit, is_alive, link, monitor, process_info,
     processes, receive, receive_any, self_pid, send, spawn, spawn_link, spawn_monitor, trap_exit,
@@ -149,7 +149,7 @@ fn linking_to_the_dead_ends_a_caller_that_does_not_trap_with_noproc() {
 
 #[test]
 fn linking_to_the_dead_gives_a_trapping_caller_an_exit_and_leaves_no_link() {
-    run_and_simulate(2, || async {
+    run(2, async {
         trap_exit(true);
         let (dead, reference) = spawn_monitor(async {});
         down(reference).await;
@@ -169,7 +169,7 @@ fn block_until_gone(pid: Pid) {
 
 #[test]
 fn noproc_does_not_overtake_the_last_words_of_the_dead() {
-    run_and_simulate(2, || async {
+    run(2, async {
         trap_exit(true);
         let me = self_pid();
         for _ in 0..200 {
@@ -294,7 +294,7 @@ fn a_link_after_an_unlink_is_not_cancelled_by_the_old_exit() {
 
 #[test]
 fn linking_again_to_one_that_died_meanwhile_says_noproc_and_not_its_reason() {
-    run_and_simulate(2, || async {
+    run(2, async {
         trap_exit(true);
         for _ in 0..200 {
             let child = spawn_link(async { boom() });

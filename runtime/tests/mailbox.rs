@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::run_and_simulate;
+use common::{run, run_and_simulate};
 use futures_lite::future::{or, poll_once, zip};
 use regrow_runtime::{
     Down, Exit, Runtime, Timeout, catch_panic, consume_reductions, exit, link, monitor, receive,
@@ -94,7 +94,7 @@ fn messages_of_one_sender_arrive_in_order_however_they_were_addressed() {
 
 #[test]
 fn messages_of_a_thread_arrive_in_order() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let me = self_pid();
         let thread = std::thread::spawn(move || (0..20_000_u32).for_each(|n| send(me, n)));
         for number in 0..20_000 {
@@ -363,7 +363,7 @@ fn a_time_out_never_hides_a_message_even_in_a_turn_that_has_no_reductions_left()
 
 #[test]
 fn a_time_out_counts_from_the_first_poll_and_other_messages_do_not_extend_it() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let me = self_pid();
         let noise = spawn(async move {
             loop {
@@ -435,7 +435,7 @@ fn a_full_mailbox_does_not_let_its_reader_starve_others() {
 
 #[test]
 fn each_message_to_a_process_that_dies_is_dropped_once() {
-    run_and_simulate(3, || async {
+    run(3, async {
         let drops = Arc::new(AtomicU32::new(0));
         for round in 0..200_u32 {
             let (victim, reference) = spawn_monitor(async move {

@@ -5,7 +5,7 @@ mod common;
 use std::future::pending;
 use std::time::Duration;
 
-use common::run_and_simulate;
+use common::{run, run_and_simulate};
 use regrow_runtime::{
     Down, Exit, ExitReason, MonitorRef, Monitored, Pid, demonitor, demonitor_flush, exit, is_alive,
     link, monitor, process_info, processes, receive, receive_any, self_pid, send, spawn,
@@ -117,7 +117,7 @@ fn monitoring_the_dead_says_noproc() {
 
 #[test]
 fn noproc_does_not_overtake_the_last_words_of_the_dead() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let me = self_pid();
         for _ in 0..200 {
             let child = spawn(async move { send(me, "last words") });

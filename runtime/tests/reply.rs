@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::run_and_simulate;
+use common::{run, run_and_simulate};
 use futures_lite::future::poll_once;
 use regrow_runtime::{
     Down, ExitReason, Pid, Reply, ReplyError, ReplyTo, Runtime, catch_panic, exit, is_alive,
@@ -70,7 +70,7 @@ fn messages_between_request_and_reply_stay_in_the_mailbox() {
 
 #[test]
 fn a_large_mailbox_does_not_slow_a_call_down() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let server = spawn(async {
             loop {
                 receive::<Ask>().await.0.send(1);
@@ -137,7 +137,7 @@ fn a_handle_dropped_by_a_process_that_lives_on_says_dropped() {
 
 #[test]
 fn a_handle_dropped_by_a_thread_that_is_no_process_says_dropped_at_once() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let (reply_to, reply) = reply_channel::<()>();
         std::thread::spawn(move || drop(reply_to)).join().unwrap();
         assert_eq!(reply.await, Err(ReplyError::Dropped));
@@ -257,7 +257,7 @@ fn calls_against_the_end_of_the_server_always_end() {
 
 #[test]
 fn a_time_out_ends_the_call_and_the_late_reply_is_dropped() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let drops = Arc::new(AtomicU32::new(0));
         struct Counted(Arc<AtomicU32>);
         impl Drop for Counted {
@@ -306,7 +306,7 @@ fn time_outs_of_zero_and_of_years_are_time_outs() {
 
 #[test]
 fn a_reply_against_its_time_out_is_one_or_the_other() {
-    run_and_simulate(3, || async {
+    run(3, async {
         let (mut replies, mut late) = (0, 0);
         for round in 0..1_000_u64 {
             let (reply_to, reply) = reply_channel();
@@ -357,7 +357,7 @@ fn a_caller_that_gives_up_is_not_wanted_any_more() {
 
 #[test]
 fn a_handle_can_be_passed_on_and_answered_by_anybody_at_any_time() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let third = spawn(async {
             receive::<Ask>().await.0.send(3);
         });

@@ -20,7 +20,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 #[test]
 fn a_message_comes_after_its_time_and_never_before() {
-    run_and_simulate(2, || async {
+    run(2, async {
         for after in [0, 1, 2, 5, 30].map(ms) {
             let start = Instant::now();
             let timer = send_after(after, self_pid(), "tick");
@@ -107,7 +107,7 @@ fn a_timer_that_is_not_known_reads_and_cancels_as_none() {
 
 #[test]
 fn a_sleep_is_never_too_short() {
-    run_and_simulate(2, || async {
+    run(2, async {
         for micros in [0, 1, 999, 1_000, 1_001, 7_300, 20_000] {
             let (start, after) = (Instant::now(), Duration::from_micros(micros));
             sleep(after).await;
@@ -155,7 +155,7 @@ fn anybody_can_read_and_cancel_a_timer() {
 
 #[test]
 fn times_of_zero_and_of_years_are_times_like_others() {
-    run_and_simulate(1, || async {
+    run(1, async {
         send_after(Duration::ZERO, self_pid(), "now");
         assert_eq!(receive::<&str>().await, "now");
         sleep(Duration::ZERO).await;
@@ -179,9 +179,10 @@ fn times_of_zero_and_of_years_are_times_like_others() {
 
 #[test]
 fn timers_fire_in_the_order_of_their_expiry() {
-    run_and_simulate(1, || async {
+    // Only simulated: where a thread may be held up while it arms them, the times differ.
+    regrow_runtime::simulate_seeds(0..50, || async {
         let me = self_pid();
-        // In one turn, so that all count from nearly the same instant.
+        // In one turn, so that all count from the same instant.
         for after in (1..=100_u64).rev() {
             send_after(ms(after * 3), me, after);
         }
@@ -220,7 +221,7 @@ fn each_of_many_timers_fires_once() {
 
 #[test]
 fn a_cancel_against_expiry_means_either_the_message_or_the_time_left() {
-    run_and_simulate(3, || async {
+    run(3, async {
         let me = self_pid();
         let (mut cancelled, mut fired) = (0, 0);
         for round in 0..3_000_u32 {
@@ -295,7 +296,7 @@ async fn storm(every: usize, before: Duration, canceller_is_other: bool) -> (usi
 
 #[test]
 fn thousands_of_timers_of_one_instant_all_come() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let start = Instant::now();
         let (cancelled, came) = storm(usize::MAX, ms(0), false).await;
         assert!(cancelled <= 1 && came >= 3_999);
@@ -436,7 +437,7 @@ fn a_dropped_sleep_leaves_no_timer() {
 
 #[test]
 fn many_sleepers_wake_up_each_in_time() {
-    run_and_simulate(2, || async {
+    run(2, async {
         let me = self_pid();
         let start = Instant::now();
         for number in 0..5_000_u64 {
