@@ -5,10 +5,13 @@
 -define(SPINNERS, 8).
 -define(SAMPLES, 4000000).
 
-main([Spinners, Seconds]) ->
+%% With two balls each player works on each for so many nanoseconds.
+-define(WORK, 10000).
+
+main([Spinners, Balls, Seconds]) ->
     Time = list_to_integer(Seconds) * 1000000000,
     Root = self(),
-    spawn(fun() -> Root ! measure(Spinners, Time) end),
+    spawn(fun() -> Root ! measure(Spinners, list_to_integer(Balls), Time) end),
     receive
         {Count, Nanos} ->
             Sorted = list_to_tuple(lists:sort(Nanos)),
@@ -17,22 +20,30 @@ main([Spinners, Seconds]) ->
     end,
     halt(0).
 
-measure(Spinners, Time) ->
-    Pong = spawn(fun pong/0),
+measure(Spinners, Balls, Time) ->
+    Pong = spawn(fun() -> pong(Balls) end),
     [spawn(fun() -> spin(Spinners) end) || _ <- lists:seq(1, ?SPINNERS)],
-    ping(Pong, erlang:monotonic_time(nanosecond) + Time, 0, []).
+    [serve(Pong) || _ <- lists:seq(1, Balls)],
+    ping(Pong, Balls, erlang:monotonic_time(nanosecond) + Time, 0, []).
 
-pong() -> receive From -> From ! pong, pong() end.
+pong(Balls) ->
+    receive {From, Since} -> work(Balls), From ! Since, pong(Balls) end.
 
-ping(Pong, End, Count, Nanos) ->
-    Start = erlang:monotonic_time(nanosecond),
-    Pong ! self(),
-    receive pong -> ok end,
+serve(Pong) -> Pong ! {self(), erlang:monotonic_time(nanosecond)}.
+
+ping(Pong, Balls, End, Count, Nanos) ->
+    receive Since -> ok end,
     Now = erlang:monotonic_time(nanosecond),
-    Kept = case Count < ?SAMPLES of true -> [Now - Start | Nanos]; false -> Nanos end,
+    Kept = case Count < ?SAMPLES of true -> [Now - Since | Nanos]; false -> Nanos end,
     if Now >= End -> {Count + 1, Kept};
-       true -> ping(Pong, End, Count + 1, Kept)
+       true -> work(Balls), serve(Pong), ping(Pong, Balls, End, Count + 1, Kept)
     end.
+
+work(1) -> ok;
+work(_) -> work_until(erlang:monotonic_time(nanosecond) + ?WORK).
+
+work_until(End) ->
+    case erlang:monotonic_time(nanosecond) < End of true -> work_until(End); false -> ok end.
 
 %% It is preempted anyway; the yield is for the likeness.
 spin("forever") -> spin("forever");

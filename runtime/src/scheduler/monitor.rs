@@ -12,7 +12,9 @@
 //! not only waiting for a processor (`os.rs`), is *stuck*. It is reported, and a spare thread with a core of
 //! its own takes over the seat. The stuck thread gets the lowest priority, and its
 //! core is marked; when the turn ends it becomes a hog runner (`hogs.rs`). For a
-//! second after a finding the monitor is twice as fast.
+//! second after a finding the monitor is faster. Then a spare that is still in the
+//! first turn of its own at two looks is taken for stuck, too: processes of one kind
+//! stand in line behind each other, and each would hold up the rest for the whole time.
 //!
 //! # Handing over a seat
 //!
@@ -50,9 +52,14 @@ const PERIOD: Duration = Duration::from_millis(2);
 /// The same for a while after a finding.
 const ALERT_PERIOD: Duration = Duration::from_millis(1);
 const ALERT_FOR: Duration = Duration::from_secs(1);
+/// And at first, when more of the kind are to be expected.
+const SWIFT_PERIOD: Duration = Duration::from_micros(500);
+const SWIFT_FOR: Duration = Duration::from_millis(50);
 /// So long is too long for a turn.
 pub(super) const TOO_LONG: Duration = Duration::from_millis(5);
 const ALERT_TOO_LONG: Duration = Duration::from_millis(3);
+/// The same for the first turn of a spare, by the clock alone.
+const FIRST_TOO_LONG: Duration = Duration::from_micros(400);
 /// The monitor sleeps after so many looks that saw no worker awake.
 const QUIET_LOOKS: u32 = 10;
 
@@ -74,16 +81,19 @@ struct Watched {
     /// When that turn was seen first, by `clock::real_nanos`.
     since: u64,
     suspect: Option<Suspect>,
+    /// No other turn was seen of that core.
+    is_first: bool,
     /// Found stuck already, without a spare to replace it.
     found: Option<Finding>,
 }
 
 /// A thread whose turn was met twice.
 struct Suspect {
-    /// When it was last asked, and what it said.
+    /// When it was first asked, and what it said.
     at: u64,
     usage: Option<Usage>,
-    /// For how long it was occupied in this turn.
+    /// For how long it was occupied in this turn by then, and by now.
+    before: Duration,
     occupied: Duration,
 }
 
@@ -103,9 +113,7 @@ impl Monitor {
         let shared = self.shared.clone();
         let mut quiet = 0;
         loop {
-            let is_alert = self.is_alert(clock::real_nanos());
-            let period = if is_alert { ALERT_PERIOD } else { PERIOD };
-            if !shared.nap.pause(period) {
+            if !shared.nap.pause(self.period(clock::real_nanos())) {
                 return;
             }
             self.look();
@@ -128,8 +136,20 @@ impl Monitor {
     }
 
     fn is_alert(&self, now: u64) -> bool {
-        let is_recent = |last| Duration::from_nanos(now.saturating_sub(last)) < ALERT_FOR;
-        self.last_finding.is_some_and(is_recent)
+        self.since_finding(now).is_some_and(|it| it < ALERT_FOR)
+    }
+
+    fn since_finding(&self, now: u64) -> Option<Duration> {
+        let last = self.last_finding?;
+        Some(Duration::from_nanos(now.saturating_sub(last)))
+    }
+
+    fn period(&self, now: u64) -> Duration {
+        match self.since_finding(now) {
+            Some(time) if time < SWIFT_FOR => SWIFT_PERIOD,
+            Some(time) if time < ALERT_FOR => ALERT_PERIOD,
+            _ => PERIOD,
+        }
     }
 
     fn look(&mut self) {
@@ -170,10 +190,12 @@ impl Monitor {
             if let Some(finding) = watched.found.take() {
                 reports::tell_ended(&finding, now);
             }
+            let is_new = watched.core != index;
             *watched = Watched {
                 core: index,
                 turn,
                 since: now,
+                is_first: is_new || (watched.is_first && watched.turn.is_none()),
                 ..Watched::default()
             };
             return false;
@@ -181,7 +203,9 @@ impl Monitor {
         if watched.found.is_none() {
             let usage = os::usage(core.thread());
             let occupied = Suspect::ask(&mut watched.suspect, watched.since, now, usage);
-            if occupied >= self.limit(now) {
+            let lasts = Duration::from_nanos(now.saturating_sub(watched.since));
+            let is_next_in_line = watched.is_first && lasts >= FIRST_TOO_LONG;
+            if occupied >= self.limit(now) || (is_next_in_line && self.is_alert(now)) {
                 self.found(seat, now);
             }
         } else if shared.cores.has_room() {
@@ -242,17 +266,19 @@ impl Suspect {
             *suspect = Some(Suspect {
                 at: now,
                 usage,
+                before: occupied,
                 occupied,
             });
             return occupied;
         };
         let elapsed = Duration::from_nanos(now.saturating_sub(suspect.at));
-        suspect.occupied += match (suspect.usage, usage) {
+        // From the first time on: what a tick has seen then counts for the time between ticks.
+        let since_then = match (suspect.usage, usage) {
             (Some(before), Some(usage)) => before.occupied(usage, elapsed),
             // The clock is all that there is.
             _ => elapsed,
         };
-        (suspect.at, suspect.usage) = (now, usage);
+        suspect.occupied = suspect.occupied.max(suspect.before + since_then);
         suspect.occupied
     }
 }

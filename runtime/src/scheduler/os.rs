@@ -13,6 +13,8 @@ pub(super) struct Usage {
     pub(super) ran: Duration,
     /// How long it has waited to run, without the wait that is under way.
     pub(super) waited: Duration,
+    /// How often it was given a processor.
+    pub(super) slices: u64,
     /// It runs, or waits to run. Else it is blocked.
     pub(super) runnable: bool,
 }
@@ -23,8 +25,15 @@ impl Usage {
     /// is nobody's fault.
     pub(super) fn occupied(self, now: Usage, elapsed: Duration) -> Duration {
         if now.runnable {
-            // It may be waiting at this moment, so the clock says nothing.
-            return now.ran.saturating_sub(self.ran).min(elapsed);
+            let ran = now.ran.saturating_sub(self.ran);
+            // A tick has seen it run, and it has run on: the clock is finer.
+            let all_the_time = now.slices == self.slices && !ran.is_zero();
+            // If not, it may be waiting at this moment, and the clock says nothing.
+            return if all_the_time {
+                elapsed
+            } else {
+                ran.min(elapsed)
+            };
         }
         elapsed.saturating_sub(now.waited.saturating_sub(self.waited))
     }
@@ -51,6 +60,7 @@ mod system {
         let mut fields = schedstat.split_ascii_whitespace();
         let ran = Duration::from_nanos(fields.next()?.parse().ok()?);
         let waited = Duration::from_nanos(fields.next()?.parse().ok()?);
+        let slices = fields.next()?.parse().ok()?;
         let stat = read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
         // The name before it is in parentheses and may have any character.
         let (_, after_name) = stat.rsplit_once(')')?;
@@ -58,6 +68,7 @@ mod system {
         Some(Usage {
             ran,
             waited,
+            slices,
             runnable,
         })
     }
@@ -99,6 +110,7 @@ mod tests {
         Usage {
             ran: Duration::from_millis(ran),
             waited: Duration::from_millis(waited),
+            slices: 7,
             runnable,
         }
     }
@@ -106,6 +118,13 @@ mod tests {
     #[test]
     fn a_thread_that_waits_for_a_processor_is_not_occupied() {
         let before = usage(5, 5, true);
+        // It has run for a while, and may be waiting still.
+        let interrupted = Usage {
+            slices: 8,
+            ..usage(305, 5, true)
+        };
+        let ran = Duration::from_millis(300);
+        assert_eq!(before.occupied(interrupted, SECOND), ran);
         // It waits still, or has waited.
         assert_eq!(before.occupied(usage(5, 5, true), SECOND), Duration::ZERO);
         assert_eq!(
@@ -118,6 +137,8 @@ mod tests {
     fn a_thread_that_runs_or_is_blocked_is_occupied() {
         let before = usage(5, 5, true);
         assert_eq!(before.occupied(usage(1_005, 5, true), SECOND), SECOND);
+        // It has run ever since, although the last tick was some time ago.
+        assert_eq!(before.occupied(usage(905, 5, true), SECOND), SECOND);
         assert_eq!(before.occupied(usage(5, 5, false), SECOND), SECOND);
     }
 

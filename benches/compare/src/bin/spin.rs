@@ -5,8 +5,10 @@
 //! ```
 //!
 //! Each engine runs in a child of its own, one after the other: regrow, the BEAM (if `erl` and
-//! `erlc` are installed), tokio. The spinners either never let go, or yield every 20 ms. A pair
-//! that has no round trip at all within the time is printed as `never`.
+//! `erlc` are installed), tokio. The spinners either never let go, or yield every 20 ms. The pair
+//! plays with one ball, so that one of the two waits at any time and one worker is enough for
+//! both; or with two, and works 10 us on each, so that both want a worker. A pair that has no
+//! round trip at all within the time is printed as `never`.
 #![forbid(unsafe_code)]
 
 use std::env;
@@ -16,6 +18,8 @@ use std::time::{Duration, Instant};
 
 const SPINNERS: usize = 8;
 const SLICE: Duration = Duration::from_millis(20);
+/// What a player of two balls does on each.
+const WORK: Duration = Duration::from_micros(10);
 /// Round trips that are kept for the percentiles; the rest only counts.
 const SAMPLES: usize = 1 << 24;
 
@@ -23,11 +27,12 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["child", engine, yields, seconds] => {
+        ["child", engine, yields, balls, seconds] => {
             let time = Duration::from_secs(seconds.parse().unwrap_or(10));
+            let balls = balls.parse().unwrap_or(1);
             match engine {
-                "regrow" => on_regrow(yields == "yield", time),
-                _ => on_tokio(yields == "yield", time),
+                "regrow" => on_regrow(yields == "yield", balls, time),
+                _ => on_tokio(yields == "yield", balls, time),
             }
         }
         [] => run_all("10"),
@@ -37,30 +42,29 @@ fn main() {
 }
 
 fn run_all(seconds: &str) {
-    println!("engine   spinners        p50 us      p99 us      max us   trips/s");
+    println!("engine   spinners     balls      p50 us      p99 us      max us   trips/s");
     let me = env::current_exe().expect("this program has a path");
     let beam = compile();
-    for yields in ["forever", "yield"] {
-        print_row(
-            "regrow",
-            yields,
-            Command::new(&me).args(["child", "regrow", yields, seconds]),
-        );
+    for (yields, balls) in [
+        ("forever", "1"),
+        ("forever", "2"),
+        ("yield", "1"),
+        ("yield", "2"),
+    ] {
+        let row = |engine, command: &mut Command| print_row(engine, yields, balls, command);
+        let child = ["child", "regrow", yields, balls, seconds];
+        row("regrow", Command::new(&me).args(child));
         if let Some(modules) = &beam {
             let mut erl = Command::new("erl");
             erl.args(["-noshell", "+S", "2:2", "-pa"]).arg(modules);
-            print_row(
+            row(
                 "beam",
-                yields,
-                erl.args(["-run", "spin", "main", yields, seconds]),
+                erl.args(["-run", "spin", "main", yields, balls, seconds]),
             );
         }
         // It never answers, or it does so from the start.
-        print_row(
-            "tokio",
-            yields,
-            Command::new(&me).args(["child", "tokio", yields, "2"]),
-        );
+        let child = ["child", "tokio", yields, balls, "2"];
+        row("tokio", Command::new(&me).args(child));
     }
 }
 
@@ -77,7 +81,7 @@ fn compile() -> Option<std::path::PathBuf> {
     compiled.is_ok_and(|it| it.success()).then_some(modules)
 }
 
-fn print_row(engine: &str, yields: &str, command: &mut Command) {
+fn print_row(engine: &str, yields: &str, balls: &str, command: &mut Command) {
     let spinners = match yields {
         "yield" => "20 ms, yield",
         _ => "for ever",
@@ -85,9 +89,16 @@ fn print_row(engine: &str, yields: &str, command: &mut Command) {
     match command.output() {
         Ok(output) => {
             let row = String::from_utf8_lossy(&output.stdout);
-            println!("{engine:8} {spinners:12} {}", row.trim());
+            println!("{engine:8} {spinners:12} {balls:>5} {}", row.trim_end());
         }
-        Err(error) => println!("{engine:8} {spinners:12} {error}"),
+        Err(error) => println!("{engine:8} {spinners:12} {balls:>5} {error}"),
+    }
+}
+
+/// What a player does on a ball.
+fn work(balls: usize) {
+    if balls > 1 {
+        spin(WORK);
     }
 }
 
@@ -102,7 +113,7 @@ fn spin(time: Duration) {
 /// the spinners never would.
 fn report(mut nanos: Vec<u32>, trips: u64, max: u32, time: Duration) -> ! {
     if nanos.is_empty() {
-        println!("never");
+        println!("{:>11}", "never");
         exit(0);
     }
     nanos.sort_unstable();
@@ -136,15 +147,16 @@ impl Trips {
     }
 }
 
-fn on_regrow(yields: bool, time: Duration) {
+fn on_regrow(yields: bool, balls: usize, time: Duration) {
     use regrow::{Pid, Runtime, receive, self_pid, send, spawn, yield_now};
     let runtime = Runtime::builder().workers(2).build().expect("a runtime");
     let (told, telling) = std::sync::mpsc::channel();
     runtime.spawn(async move {
-        let pong = spawn(async {
+        let pong = spawn(async move {
             loop {
-                let asker = receive::<Pid>().await;
-                send(asker, ());
+                let (asker, since) = receive::<(Pid, Instant)>().await;
+                work(balls);
+                send(asker, since);
             }
         });
         for _ in 0..SPINNERS {
@@ -160,11 +172,13 @@ fn on_regrow(yields: bool, time: Duration) {
         }
         let mut trips = Trips::default();
         let start = Instant::now();
+        for _ in 0..balls {
+            send(pong, (self_pid(), Instant::now()));
+        }
         while start.elapsed() < time {
-            let since = Instant::now();
-            send(pong, self_pid());
-            receive::<()>().await;
-            trips.add(since);
+            trips.add(receive::<Instant>().await);
+            work(balls);
+            send(pong, (self_pid(), Instant::now()));
         }
         let _ = told.send(trips);
     });
@@ -172,17 +186,18 @@ fn on_regrow(yields: bool, time: Duration) {
     report(trips.nanos, trips.count, trips.max, time);
 }
 
-fn on_tokio(yields: bool, time: Duration) {
+fn on_tokio(yields: bool, balls: usize, time: Duration) {
     use tokio::sync::mpsc::unbounded_channel;
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).build().expect("a runtime");
     let (told, telling) = std::sync::mpsc::channel();
     runtime.spawn(async move {
-        let (ping, mut pings) = unbounded_channel::<()>();
-        let (pong, mut pongs) = unbounded_channel::<()>();
+        let (ping, mut pings) = unbounded_channel::<Instant>();
+        let (pong, mut pongs) = unbounded_channel::<Instant>();
         tokio::spawn(async move {
-            while pings.recv().await.is_some() {
-                let _ = pong.send(());
+            while let Some(since) = pings.recv().await {
+                work(balls);
+                let _ = pong.send(since);
             }
         });
         for _ in 0..SPINNERS {
@@ -200,11 +215,16 @@ fn on_tokio(yields: bool, time: Duration) {
         let start = Instant::now();
         // The spinners have their workers first.
         tokio::task::yield_now().await;
+        for _ in 0..balls {
+            let _ = ping.send(Instant::now());
+        }
         while start.elapsed() < time {
-            let since = Instant::now();
-            let _ = ping.send(());
-            pongs.recv().await;
+            let Some(since) = pongs.recv().await else {
+                break;
+            };
             trips.add(since);
+            work(balls);
+            let _ = ping.send(Instant::now());
         }
         let _ = told.send(trips);
     });
