@@ -47,7 +47,8 @@ pub(crate) struct Header {
     reductions: Cell<u64>,
     /// The last id of a link request of ours.
     last_link_id: Cell<u32>,
-    flags: Cell<u16>,
+    /// In single bytes: what was written as one is slow to read as part of more.
+    flags: [Cell<u8>; 2],
     /// How many turns the process has had (wrapping): tells one from the next.
     pub(crate) turns: Cell<u8>,
     /// Not 0: it was caught in a long turn, and is apart until so many short ones.
@@ -98,7 +99,7 @@ impl Header {
             waits_at: Cell::new(None),
             reductions: Cell::new(0),
             last_link_id: Cell::new(0),
-            flags: Cell::new(Flag::WantsTurn as u16),
+            flags: [Cell::new(Flag::WantsTurn as u8), Cell::new(0)],
             turns: Cell::new(0),
             hog: Cell::new(0),
         }
@@ -117,13 +118,24 @@ impl Header {
 
     #[inline]
     pub(crate) fn is(&self, flag: Flag) -> bool {
-        self.flags.get() & flag as u16 != 0
+        let (byte, bit) = self.flag(flag);
+        byte.get() & bit != 0
     }
 
     #[inline]
     pub(crate) fn set(&self, flag: Flag, on: bool) {
-        let others = self.flags.get() & !(flag as u16);
-        self.flags.set(others | if on { flag as u16 } else { 0 });
+        let (byte, bit) = self.flag(flag);
+        byte.set(byte.get() & !bit | if on { bit } else { 0 });
+    }
+
+    /// Where a flag is kept.
+    #[inline]
+    fn flag(&self, flag: Flag) -> (&Cell<u8>, u8) {
+        let [low, high] = (flag as u16).to_le_bytes();
+        match low {
+            0 => (&self.flags[1], high),
+            _ => (&self.flags[0], low),
+        }
     }
 
     /// Sets a flag and returns what it was.

@@ -159,6 +159,8 @@ fn handle(
     woken: bool,
     again: bool,
 ) -> Signals {
+    // Put together where it is needed: to copy it for each turn costs more.
+    let (index, generation) = (pid.index(), pid.generation());
     let arrived = header.with_queue(|queue| {
         let mut arrived = false;
         let mut placed = false;
@@ -167,9 +169,9 @@ fn handle(
             long_queue::look_at_rest(header, worker, queue);
         }
         while let Some(envelope) = batch.pop() {
-            if envelope.generation() != pid.generation() {
+            if envelope.generation() != generation {
                 // Meant for an earlier tenant of the slot.
-                let dead = Pid::local(pid.index(), envelope.generation());
+                let dead = Pid::local(index, envelope.generation());
                 answer_for_dead(envelope, dead);
                 continue;
             }
@@ -183,6 +185,7 @@ fn handle(
                 (arrived, placed) = (true, true);
                 continue;
             }
+            let pid = Pid::local(index, generation);
             if std::mem::take(&mut placed) {
                 // Before anybody is told how many there are.
                 limit::evict(pid, queue);
@@ -197,10 +200,10 @@ fn handle(
             }
         }
         if placed {
-            limit::evict(pid, queue);
+            limit::evict(Pid::local(index, generation), queue);
         }
         if arrived && queue.len() >= worker.shared.long_queue.enable {
-            long_queue::sound(header, worker, pid, queue);
+            long_queue::sound(header, worker, Pid::local(index, generation), queue);
         }
         Ok(arrived)
     });
