@@ -53,6 +53,9 @@
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("regrow runs on Linux only: its sockets and idle workers wait in epoll");
+
 mod blocking;
 mod clock;
 mod events;
