@@ -149,7 +149,8 @@ impl Builder {
     /// `regrow::scheduler`, once a second for each process at most) and as an
     /// [`Event::LongSchedule`](crate::Event::LongSchedule), and a spare thread takes
     /// the place of its worker. The thread that was stuck has the
-    /// lowest priority from then on (on Linux); it runs the processes that were
+    /// lowest priority from then on (on Linux), as have threads that such a process
+    /// starts itself; it runs the processes that were
     /// found to do such things and ends when there are none for a second. So a
     /// program that keeps 30 processes in long computations has 30 spare threads.
     ///

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use common::run;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use regrow_runtime::{
-    Event, EventKinds, Handle, Pid, Runtime, SpawnOptions, SystemInfo, net, receive, self_pid,
-    send, send_after, sleep, spawn, spawn_local, yield_now,
+    Event, EventKinds, Handle, Pid, Runtime, SpawnOptions, SystemInfo, blocking, net, receive,
+    self_pid, send, send_after, sleep, spawn, spawn_local, yield_now,
 };
 
 /// Far more than any of this takes, also on a busy machine.
@@ -259,6 +259,31 @@ fn a_process_that_was_caught_is_run_apart_also_when_another_wakes_it() {
                 break;
             }
         }
+    });
+}
+
+/// How nice this thread is to others: 0 unless somebody has changed it.
+#[cfg(target_os = "linux")]
+fn niceness() -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    after_name
+        .split_whitespace()
+        .nth(16)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn blocking_work_of_a_process_that_was_caught_is_done_at_ordinary_priority() {
+    let ordinary = niceness();
+    run(2, async move {
+        be_caught();
+        // Set a moment after the spare was started.
+        spin_until(|| niceness() == 19);
+        assert_eq!(blocking(niceness).await, ordinary);
     });
 }
 

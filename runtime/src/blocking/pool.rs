@@ -18,13 +18,17 @@
 //! room. So work waits only while every thread is at work and there is no room
 //! for more.
 //!
+//! A new thread has the priority of the one that starts it, and one that was stuck in a
+//! long turn has the lowest for good (`scheduler/monitor.rs`). So that one starts none: it
+//! raises `is_short`, and the monitor staffs.
+//!
 //! Work that is given up stays in the queue as a husk until a thread meets it, or
 //! until husks are more than half of the queue, when all are swept out: so the queue
 //! is never longer than twice the number of those who wait, and a constant.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -33,7 +37,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::BlockingError;
 use crate::panic::contain;
-use crate::{clock, local};
+use crate::{clock, local, scheduler};
 
 /// How many threads a pool has at most unless said otherwise.
 pub(crate) const MAX_THREADS: usize = 64;
@@ -75,6 +79,8 @@ pub(crate) struct Pool {
     idle_for: Duration,
     queue: Receiver<Arc<dyn Job>>,
     done: AtomicU64,
+    /// The monitor is to staff. Raised under the lock.
+    is_short: AtomicBool,
     state: Mutex<State>,
     thread_ended: Condvar,
 }
@@ -99,6 +105,7 @@ impl Pool {
             idle_for,
             queue,
             done: AtomicU64::new(0),
+            is_short: AtomicBool::new(false),
             state: Mutex::new(State {
                 entrance: Some(entrance),
                 threads: 0,
@@ -128,6 +135,12 @@ impl Pool {
         if self.queue.len() <= state.idle || state.threads >= self.max {
             return;
         }
+        if scheduler::has_lost_seat() {
+            self.is_short.store(true, Ordering::Relaxed);
+            drop(state);
+            scheduler::wake_monitor(self.runtime);
+            return;
+        }
         state.handles.retain(|handle| !handle.is_finished());
         let pool = self.clone();
         let thread = std::thread::Builder::new()
@@ -145,6 +158,20 @@ impl Pool {
                 drop(state);
                 self.without_thread(&error, alone);
             }
+        }
+    }
+
+    /// Whether [`Pool::staff_if_short`] has something to do.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Relaxed)
+    }
+
+    /// For the monitor: staffs in place of a thread that should not.
+    pub(crate) fn staff_if_short(self: &Arc<Self>) {
+        if self.is_short() {
+            let state = self.state.lock();
+            self.is_short.store(false, Ordering::Relaxed);
+            self.staff(state);
         }
     }
 

@@ -233,9 +233,9 @@ impl Shared {
         self.seats.len()
     }
 
-    /// Whether every worker sleeps.
-    fn all_sleep(&self) -> bool {
-        self.idle.sleeping() >= self.seats.len()
+    /// Whether every worker sleeps, and nobody asks the monitor for anything.
+    fn is_quiet(&self) -> bool {
+        self.idle.sleeping() >= self.seats.len() && !self.pool.is_short()
     }
 
     /// The label of a process whose token the caller holds.
@@ -440,6 +440,12 @@ pub(crate) fn current() -> Option<Arc<Shared>> {
 /// Whether this thread is a worker whose place another has taken.
 pub(crate) fn has_lost_seat() -> bool {
     local::try_with(|local| local.worker.get().is_some_and(Worker::is_surplus)) == Some(true)
+}
+
+/// The monitor of that runtime must look at what the caller has just done.
+#[cold]
+pub(crate) fn wake_monitor(runtime: u32) {
+    with_runtime(runtime, |shared| shared.nap.disturb());
 }
 
 /// The reactor of the current process's runtime.

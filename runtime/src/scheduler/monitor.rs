@@ -37,7 +37,8 @@
 //! # Sleep
 //!
 //! When all workers have slept at ten looks in a row, the monitor sleeps until one
-//! gets up (`nap.rs`).
+//! gets up (`nap.rs`), or until the pool for blocking work is short of a thread that
+//! a thread of the lowest priority should not start (`blocking/pool.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,10 +118,10 @@ impl Monitor {
                 return;
             }
             self.look();
-            quiet = if shared.all_sleep() { quiet + 1 } else { 0 };
+            quiet = if shared.is_quiet() { quiet + 1 } else { 0 };
             if quiet >= QUIET_LOOKS {
                 quiet = 0;
-                if !shared.nap.sleep(|| shared.all_sleep()) {
+                if !shared.nap.sleep(|| shared.is_quiet()) {
                     return;
                 }
             }
@@ -159,6 +160,7 @@ impl Monitor {
             needs_help |= self.look_at_seat(seat, now);
         }
         let shared = &self.shared;
+        shared.pool.staff_if_short();
         needs_help |= shared.ranks.0.has_any() || !shared.inlet.is_empty();
         needs_help |= shared
             .cores

@@ -8,6 +8,9 @@
 //! | monitor | 1. `asleep` := 1; 2. fence; 3. are all workers asleep? 4. if so, wait until `asleep` is 0 |
 //! | worker that gets up | 1. is counted as awake, by itself or its waker; 2. fence; 3. read `asleep`; 4. if 1: set it to 0 and notify, under the lock |
 //!
+//! Whoever else wants the monitor to look does as a worker that gets up, and what it
+//! looks for counts as a worker that is awake.
+//!
 //! Whichever fence is first, the other side sees what came before it: the monitor
 //! a worker that is awake, or the worker that the monitor sleeps. The lock, held
 //! by the monitor from 1 on, keeps the notification from falling between its look
@@ -63,6 +66,11 @@ impl Nap {
 
     /// A worker is counted as awake: wakes the monitor if that sleeps.
     pub(super) fn somebody_got_up(&self) {
+        self.disturb();
+    }
+
+    /// Wakes the monitor if it sleeps: there is something that keeps it from sleeping.
+    pub(super) fn disturb(&self) {
         // Partner: `sleep`.
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) == 1 {
