@@ -71,6 +71,8 @@ fn another_thread_can_neither_spawn_nor_arm_timers_through_a_handle() {
         let refused = on_another_thread(move || {
             handle.send_after(Duration::ZERO, me, "too late");
             assert!(handle.register("name", me).is_err());
+            let local = handle.spawn_local_with(SpawnOptions::new(), pending::<()>);
+            assert_eq!(local.unwrap_err(), SpawnError::Simulation);
             handle
                 .spawn_with(SpawnOptions::new(), async {})
                 .unwrap_err()

@@ -297,10 +297,12 @@ impl SpawnOptions {
         let place = Location::caller();
         scheduler::with_current("spawn_local", |shared| {
             local::with(|local| {
-                let home = shared.admit_local_here(local);
+                let birth = shared.admit_local_here(local);
+                let home = birth.home();
                 let build = |header| ProcessPtr::new_pinned(header, PinnedBody::here(home, body));
-                let born = self.give_birth(local, shared, place, true, build);
-                shared.check_local(home, born)
+                let born = self.give_birth(local, shared, place, true, build)?;
+                birth.happened();
+                Ok(born)
             })
         })
     }
@@ -318,12 +320,12 @@ impl SpawnOptions {
         F: Future + 'static,
         F::Output: IntoExitReason,
     {
-        let Some(home) = local::with(|local| shared.admit_local(local)) else {
-            return Err(SpawnError::Stopped);
-        };
+        let birth = local::with(|local| shared.admit_local(local))?;
+        let home = birth.home();
         let build = |header| ProcessPtr::new_pinned(header, PinnedBody::seed(home, make));
-        let born = local::with(|local| self.give_birth(local, shared, place, true, build));
-        shared.check_local(home, born)
+        let born = local::with(|local| self.give_birth(local, shared, place, true, build))?;
+        birth.happened();
+        Ok(born)
     }
 
     /// `build` makes the process of its header.

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::ranks::Ranks;
 use super::{Shared, Worker};
 use crate::local::Local;
+use crate::process::spawn::SpawnError;
 
 const CLOSED: u32 = 1 << 31;
 
@@ -70,42 +71,66 @@ impl Pinned {
 }
 
 impl Shared {
-    /// Finds a core for a local process, and counts that on it. None if the runtime
-    /// has stopped.
-    pub(crate) fn admit_local(&self, local: &Local) -> Option<usize> {
+    /// Finds a core for a local process, and counts that on it.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime has stopped, or either is a simulation and the other outside.
+    pub(crate) fn admit_local(&self, local: &Local) -> Result<LocalBirth<'_>, SpawnError> {
+        // The seat of a simulation is nobody's: one would look for ever.
+        if self.is_beyond(local) {
+            return Err(SpawnError::Simulation);
+        }
         if let Some(worker) = self.worker_in(local)
             && worker.driver().is_some()
         {
             // A simulation is all on one thread, which has no seat.
-            return worker.admit_local();
+            return Ok(self.admit_local_here(local));
         }
         while !self.is_stopped() {
             let seat = self.next_seat.fetch_add(1, Ordering::Relaxed) % self.seats.len();
             let home = self.seats[seat].occupant();
             // One whose thread goes has no seat for long.
             if self.cores.get(home).is_some_and(|core| core.pinned.admit()) {
-                return Some(home);
+                return Ok(LocalBirth { shared: self, home });
             }
         }
-        None
+        Err(SpawnError::Stopped)
     }
 
     /// As [`Shared::admit_local`], for the core of this worker.
-    pub(crate) fn admit_local_here(&self, local: &Local) -> usize {
+    pub(crate) fn admit_local_here(&self, local: &Local) -> LocalBirth<'_> {
         match self.worker_in(local).and_then(Worker::admit_local) {
-            Some(home) => home,
+            Some(home) => LocalBirth { shared: self, home },
             None => unreachable!("a worker in a turn takes local processes"),
         }
     }
+}
 
-    /// Takes back what [`Shared::admit_local`] has counted if the birth did not happen.
-    pub(crate) fn check_local<T, E>(&self, home: usize, born: Result<T, E>) -> Result<T, E> {
-        if born.is_err()
-            && let Some(core) = self.cores.get(home)
-        {
+/// A local process that is counted and not born yet. Dropped, it never is: also by a
+/// panic, as the drop of a body that was refused is the user's code.
+pub(crate) struct LocalBirth<'a> {
+    shared: &'a Shared,
+    home: usize,
+}
+
+impl LocalBirth<'_> {
+    /// The core that it is counted on.
+    pub(crate) fn home(&self) -> usize {
+        self.home
+    }
+
+    /// It is born: its end takes it off the count.
+    pub(crate) fn happened(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for LocalBirth<'_> {
+    fn drop(&mut self) {
+        if let Some(core) = self.shared.cores.get(self.home) {
             core.pinned.leave();
         }
-        born
     }
 }
 
@@ -130,6 +155,15 @@ mod tests {
         assert!(pinned.admit());
     }
 
+    /// A body whose drop panics.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
     #[test]
     fn whoever_ends_or_was_not_born_is_not_counted() {
         let runtime = crate::Runtime::builder().workers(2).build().unwrap();
@@ -149,6 +183,16 @@ mod tests {
                 .spawn_local_with(options(), pending::<()>)
                 .unwrap_err();
         }
+        assert_eq!(tenants().iter().sum::<u32>(), 1);
+        runtime.block_on(async move {
+            let (_, refused) = crate::spawn_monitor(async move {
+                let bomb = Bomb;
+                let body = async move { drop(bomb) };
+                drop(options().spawn_local(body));
+            });
+            let down = crate::receive_down(refused).await;
+            assert!(matches!(down.reason, crate::ExitReason::Panic(_)));
+        });
         assert_eq!(tenants().iter().sum::<u32>(), 1);
         runtime.block_on(async move {
             crate::spawn_local(async {});
