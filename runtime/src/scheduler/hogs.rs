@@ -83,6 +83,11 @@ impl Hogs {
         }
     }
 
+    /// Takes one that is not for the caller to run.
+    pub(super) fn take(&self) -> Option<u32> {
+        self.line.lock().queue.pop_front()
+    }
+
     /// Makes runners look whether there is something else to do.
     pub(super) fn disturb(&self) {
         drop(self.line.lock());

@@ -82,11 +82,15 @@ impl Worker {
         // Births elsewhere must not wait for what we keep for later.
         self.counters().grant.set(0);
         loop {
+            let has_tenants = self.core.pinned.has_tenants();
+            if has_tenants {
+                self.leave_hogs();
+            }
             let mut ranks = FIRST_THINGS_FIRST.into_iter();
             if let Some(index) = ranks.find_map(|it| self.pinned().take(it)) {
                 return Some(index);
             }
-            if !self.core.pinned.has_tenants() {
+            if !has_tenants {
                 let hog = self.shared.hogs.next(|| self.pinned().may_have_any());
                 let is_over = hog.is_none() && !self.pinned().may_have_any();
                 if hog.is_some() {
@@ -103,6 +107,14 @@ impl Worker {
             } else {
                 self.core.parker.park(&NoBed, None);
             }
+        }
+    }
+
+    /// A local process has come since we queued our last hog, and we shall not come for
+    /// that; nobody else need.
+    fn leave_hogs(&self) {
+        while let Some(index) = self.shared.hogs.take() {
+            self.shared.inject(index);
         }
     }
 
@@ -165,5 +177,37 @@ impl Worker {
         let since = now.saturating_sub(occupied.as_nanos() as u64);
         let finding = self.shared.long_turn(pid, header.spawned_at, since, now);
         reports::tell_ended(&finding, now);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::super::{Settings, Shared};
+    use super::*;
+    use crate::process::long_queue::LongQueue;
+
+    #[test]
+    fn a_runner_that_gets_a_local_process_leaves_no_hog_behind() {
+        let settings = Settings {
+            workers: 1,
+            spare_workers: 0,
+            blocking_threads: 1,
+            max_processes: 10,
+            long_queue: LongQueue::default(),
+        };
+        let shared = Shared::new(settings).unwrap();
+        let core = shared.cores.take().unwrap();
+        let runner = Worker::new(Arc::clone(&shared), 0, core);
+        runner.push_hog(7);
+        assert_eq!((shared.hogs.len(), shared.inlet.len()), (1, 0));
+        // It was on its way here when the thread still had a seat.
+        assert!(runner.core.pinned.admit());
+        shared.halted.store(true, Ordering::SeqCst);
+        assert_eq!(runner.next_apart(), None);
+        assert_eq!((shared.hogs.len(), shared.inlet.len()), (0, 1));
+        runner.core.pinned.leave();
     }
 }
