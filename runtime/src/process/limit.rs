@@ -392,19 +392,26 @@ pub(super) fn evict(pid: Pid, queue: &mut SaveQueue) {
     });
 }
 
-/// Ends a process whose mailbox has become too long.
+/// Ends a process whose mailbox has become too long. The sender may hold a lock, as
+/// that of an event does, so no user code may run in it: the process itself reports
+/// its end ([`report_kill`]).
 #[cold]
 pub(super) fn kill(pid: Pid, max: usize) {
-    // A subscriber is the user's code.
-    contain("a report", || {
-        tracing::error!(target: "regrow::mailbox", %pid, max, "killed for a mailbox that is too long");
-    });
     let exit = Exit {
         pid,
         reason: ExitReason::error(MailboxOverflow { max }),
         origin: Origin::Limit,
     };
     let _ = push_new(pid, signal::EXIT, exit);
+}
+
+/// Reports that a process ends for its mailbox.
+#[cold]
+pub(super) fn report_kill(pid: Pid, reason: &ExitReason) {
+    // A subscriber is the user's code.
+    contain("a report", || {
+        tracing::error!(target: "regrow::mailbox", %pid, %reason, "killed for a mailbox that is too long");
+    });
 }
 
 /// Limits the mailbox of the current process, or changes its limit. Returns the one

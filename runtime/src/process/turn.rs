@@ -272,7 +272,12 @@ fn accept(
             }
             match exit_effect(origin, reason, header.is(Flag::TrapsExits)) {
                 ExitEffect::Ignore => Accepted::Done,
-                ExitEffect::End(reason) => Accepted::Fatal(reason),
+                ExitEffect::End(reason) => {
+                    if matches!(origin, Origin::Limit) {
+                        limit::report_kill(pid, &reason);
+                    }
+                    Accepted::Fatal(reason)
+                }
                 ExitEffect::Deliver => {
                     envelope.set_kind(signal::MESSAGE);
                     Accepted::Message(envelope)
