@@ -262,6 +262,25 @@ fn a_process_that_was_caught_is_run_apart_also_when_another_wakes_it() {
     });
 }
 
+#[test]
+fn very_many_timers_at_once_are_nobody_s_long_turn() {
+    runtime(1, 8).block_on(async {
+        let (start, due) = (Instant::now(), Duration::from_secs(1));
+        for _ in 0..100_000 {
+            // To nobody, so that all that takes time is the firing.
+            send_after(due.saturating_sub(start.elapsed()), "nobody", ());
+            yield_now().await;
+        }
+        let before = Handle::current().system_info().long_turns;
+        // Busy, so that the worker fires them between two turns.
+        while Handle::current().system_info().timers > 0 {
+            assert!(start.elapsed() < PATIENCE, "they do not fire");
+            yield_now().await;
+        }
+        assert_eq!(Handle::current().system_info().long_turns, before);
+    });
+}
+
 /// How nice this thread is to others: 0 unless somebody has changed it.
 #[cfg(target_os = "linux")]
 fn niceness() -> i32 {

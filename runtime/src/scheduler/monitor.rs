@@ -200,7 +200,8 @@ impl Monitor {
                 is_first: is_new || (watched.is_first && watched.turn.is_none()),
                 ..Watched::default()
             };
-            return false;
+            // Between two turns, firing timers: others may take what waits.
+            return turn.is_none() && core.has_work();
         }
         if watched.found.is_none() {
             let usage = os::usage(core.thread());

@@ -251,6 +251,8 @@ impl Worker {
     /// What a busy worker looks at now and then, whatever it runs.
     #[cold]
     fn look_around(&self, turns: u32) {
+        // Many timers may take long: nobody's turn is that.
+        self.core.has_nothing();
         self.fire_timers();
         if turns.is_multiple_of(IO_TURNS) {
             self.look_at_io();
