@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use common::run;
 use regrow_runtime::{
-    Down, Exit, ExitReason, Handle, Pid, ReplyError, Runtime, cancel_timer, exit, monitor,
-    processes, read_timer, receive, reply_channel, self_pid, send, send_after, send_interval,
-    sleep, spawn, spawn_link, spawn_monitor, start_timer, trap_exit, yield_now,
+    Down, EventKinds, Exit, ExitReason, Handle, MailboxPolicy, Pid, ReplyError, Runtime,
+    cancel_timer, exit, mailbox_limit, monitor, processes, read_timer, receive, receive_down,
+    reply_channel, self_pid, send, send_after, send_interval, set_label, sleep, spawn, spawn_link,
+    spawn_monitor, start_timer, subscribe, trap_exit, yield_now,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -481,5 +482,27 @@ fn a_million_timers_can_wait_at_once() {
         // A short one among them.
         sleep(ms(1)).await;
         assert_eq!(processes().len(), 1);
+    });
+}
+
+/// Makes the runtime know something of the process that drops it.
+struct Lister;
+
+impl Drop for Lister {
+    fn drop(&mut self) {
+        set_label("late");
+        subscribe(EventKinds::SPAWNED);
+        mailbox_limit(3, MailboxPolicy::Refuse);
+    }
+}
+
+#[test]
+fn what_the_drop_of_a_timer_s_message_asks_for_goes_with_the_process() {
+    run(1, async {
+        let (_, reference) = spawn_monitor(async {
+            send_after(MINUTE, self_pid(), Lister);
+        });
+        receive_down(reference).await;
+        assert_eq!(Handle::current().system_info().event_subscribers, 0);
     });
 }

@@ -97,10 +97,9 @@ pub(super) fn exit(ending: Ending<'_>) {
         tell_of_exit(worker, pid, &reason);
     }
     if marks.timed() {
-        let _current = local.current.enter(Some(header));
-        timer::release(&worker.shared, pid);
+        release_timers(local, header, pid, worker);
     }
-    if marks.limited() {
+    if marks.limited() || marks.timed() {
         limit::close(pid);
     }
 
@@ -151,6 +150,18 @@ pub(super) fn exit(ending: Ending<'_>) {
         worker.local_has_ended();
     }
     worker.counters().finished.add(1);
+}
+
+/// Drops the messages of timers. That is user code, which may have given the process a
+/// label, a subscription or a limit once more, for nothing.
+#[cold]
+fn release_timers(local: &Local, header: &Header, pid: Pid, worker: &Worker) {
+    let current = local.current.enter(Some(header));
+    timer::release(&worker.shared, pid);
+    drop(current);
+    if header.is(Flag::Listed) {
+        worker.shared.unlist(pid);
+    }
 }
 
 /// Past the point of death, and before anybody whom it concerns is told.
