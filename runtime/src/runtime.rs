@@ -148,11 +148,13 @@ impl Builder {
     /// without an await is reported as a `tracing` event (target
     /// `regrow::scheduler`, once a second for each process at most) and as an
     /// [`Event::LongSchedule`](crate::Event::LongSchedule), and a spare thread takes
-    /// the place of its worker. The thread that was stuck has the
-    /// lowest priority from then on (on Linux), as have threads that such a process
-    /// starts itself; it runs the processes that were
-    /// found to do such things and ends when there are none for a second. So a
+    /// the place of its worker. The thread that was stuck has the lowest priority
+    /// from then on (on Linux), and so have threads and programs that such a process
+    /// starts itself; it runs the processes that were found to do such things and
+    /// ends when there are none for a second. So a
     /// program that keeps 30 processes in long computations has 30 spare threads.
+    ///
+    /// Workers and these are 65,535 at most.
     ///
     /// When there may be no more, or with 0, such processes are only reported. What
     /// waits in the queue of their worker is run by the others; when all workers are
@@ -214,7 +216,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the operating system gives no threads or no I/O event queue; in a
+    /// If the operating system gives no threads or no I/O event queue; with more than
+    /// 65,535 workers, [`io::ErrorKind::InvalidInput`]; in a
     /// [simulation](crate::simulation), [`io::ErrorKind::Unsupported`].
     pub fn build(self) -> io::Result<Runtime> {
         install_hook();

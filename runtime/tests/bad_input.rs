@@ -5,16 +5,17 @@ mod common;
 use std::error::Error;
 use std::fmt;
 use std::future::{pending, poll_fn};
+use std::io::ErrorKind;
 use std::panic::panic_any;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 
 use common::run;
 use regrow_runtime::{
-    Alias, Down, Exit, ExitReason, MonitorRef, Pid, RegisterError, SpawnError, SpawnOptions, alias,
-    demonitor, exit, is_alive, link, monitor, monitor_named, process_info, receive, register,
-    reply_channel, self_pid, send, send_named, spawn_link, spawn_monitor, trap_exit, unalias,
-    unlink, unregister, whereis, yield_now,
+    Alias, Down, Exit, ExitReason, MonitorRef, Pid, RegisterError, Runtime, SpawnError,
+    SpawnOptions, alias, demonitor, exit, is_alive, link, monitor, monitor_named, process_info,
+    receive, register, reply_channel, self_pid, send, send_named, spawn_link, spawn_monitor,
+    trap_exit, unalias, unlink, unregister, whereis, yield_now,
 };
 
 async fn down(reference: MonitorRef) -> ExitReason {
@@ -251,4 +252,12 @@ fn a_thousand_deadly_signals_at_once_end_a_process_once() {
         }
         assert_eq!(down(reference).await, ExitReason::Killed);
     });
+}
+
+#[test]
+fn as_many_threads_as_nobody_has_are_refused_or_never_started() {
+    let refused = Runtime::builder().workers(usize::MAX).build().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    let builder = Runtime::builder().workers(1).spare_workers(usize::MAX);
+    assert_eq!(builder.build().unwrap().block_on(async { 5 }), 5);
 }

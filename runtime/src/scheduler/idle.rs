@@ -36,6 +36,9 @@ use crate::primitive::{AtomicU32, Mutex, Ordering, fence, lock};
 const SEARCHING: u32 = 1;
 const SLEEPING: u32 = 1 << 16;
 
+/// More threads could not be counted.
+pub(crate) const THREADS_MAX: usize = SLEEPING as usize - 1;
+
 fn searching(counts: u32) -> u32 {
     counts & (SLEEPING - 1)
 }

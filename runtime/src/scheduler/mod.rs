@@ -35,7 +35,7 @@ use rustc_hash::FxHashMap;
 
 use self::cores::{Cores, Seat};
 use self::hogs::Hogs;
-use self::idle::Idle;
+use self::idle::{Idle, THREADS_MAX};
 use self::nap::Nap;
 use self::parker::Bed;
 use self::queue::Inlet;
@@ -146,9 +146,14 @@ impl Shared {
     }
 
     fn assemble(id: u32, settings: Settings) -> std::io::Result<Arc<Self>> {
+        if settings.workers > THREADS_MAX {
+            let why = format!("a runtime has at most {THREADS_MAX} workers");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, why));
+        }
+        let threads = settings.workers.saturating_add(settings.spare_workers);
         Ok(Arc::new(Shared {
             id,
-            cores: Cores::new(settings.workers.saturating_add(settings.spare_workers)),
+            cores: Cores::new(threads.min(THREADS_MAX)),
             seats: (0..settings.workers).map(|_| Seat::new()).collect(),
             inlet: Inlet::new(),
             ranks: Alone(Ranks::new()),
