@@ -139,8 +139,9 @@ pub struct TimedOut<M> {
 ///
 /// The time is rounded up to milliseconds and may be of any length; a message never comes
 /// early. The timer is a separate sender: there is no order between its message and others.
-/// Timers fire in the order of their expiry; those that expire in the same millisecond,
-/// in any.
+/// Timers expire in their order; those that expire in the same millisecond, in any. Where
+/// threads are held up, the message of one may still come before that of an earlier one:
+/// two threads may be firing at a time, so that one that is stuck holds up no timer.
 ///
 /// A timer for a [`Pid`] vanishes when that process ends: its message is dropped then,
 /// before links and monitors are told. A timer for a name goes with nobody: the name is
@@ -217,7 +218,7 @@ pub fn start_timer<M: Send + 'static>(
 /// was cancelled, never was, or has vanished with its process (OTP: `erlang:cancel_timer/1`).
 ///
 /// Anybody may, from any thread. After `Some` the message never comes. After `None` it may
-/// have come, and still wait in the mailbox.
+/// wait in the mailbox, or be on its way there.
 ///
 /// It takes a lock for a moment and waits for nobody, so OTP's options `async` and `info`
 /// would save nothing and do not exist here.
