@@ -132,7 +132,7 @@ fn schedule(index: u32, slot: &Slot) {
 pub fn self_pid() -> Pid {
     match try_self_pid() {
         Some(pid) => pid,
-        None => panic!("`self_pid` must be called inside a regrow process"),
+        None => panic!("there is no current process: this must be called inside a regrow process"),
     }
 }
 

@@ -72,7 +72,7 @@ impl Poller {
             Err(Errno::PERM) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "files of this kind, such as regular files and directories, never wait and \
-                 cannot be waited for: read and write them on the spot",
+                 cannot be waited for: read and write them in `blocking`",
             )),
             result => Ok(result?),
         }

@@ -430,7 +430,10 @@ pub(crate) fn with_current<T>(what: &str, work: impl FnOnce(&Arc<Shared>) -> T) 
     });
     match result {
         Some(result) => result,
-        None => panic!("`{what}` must be called inside a regrow process"),
+        None => panic!(
+            "`{what}` must be called inside a regrow process; elsewhere use a `Handle` \
+             (`Runtime::handle`)"
+        ),
     }
 }
 
