@@ -163,8 +163,10 @@ where
     for seed in seeds {
         if let Err(error) = Simulation::new(seed).run(main()) {
             // Tests run on threads of their names.
-            let test = thread::current().name().unwrap_or("").to_owned();
-            panic!("{error}\nrun this seed alone: {SEED_VARIABLE}={seed} cargo test {test}");
+            let thread = thread::current();
+            let test = thread.name().filter(|name| *name != "main");
+            let test = test.map_or(String::new(), |name| format!(" cargo test {name}"));
+            panic!("{error}\nrun this seed alone: {SEED_VARIABLE}={seed}{test}");
         }
     }
 }
