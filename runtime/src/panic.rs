@@ -2,6 +2,8 @@
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::borrow::Cow;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Once};
@@ -11,6 +13,9 @@ use pin_project_lite::pin_project;
 
 use crate::local;
 use crate::reason::{ExitReason, PanicInfo};
+
+/// How many drops that panic in a row are caught.
+const DEPTH: usize = 16;
 
 /// Where a panic started.
 pub(crate) struct Place {
@@ -76,7 +81,36 @@ pub(crate) fn contain(what: &str, work: impl FnOnce()) {
         let reported = catch(|| {
             tracing::error!(target: "regrow::crash", %reason, "{what} panicked");
         });
-        drop(reported);
+        drop_reason(reason);
+        if let Err(reason) = reported {
+            drop_reason(reason);
+        }
+    }
+}
+
+/// Drops a reason that nobody hears of. It may be anybody's, by
+/// [`exit_with`](crate::exit_with), and so its drop may end in another one.
+fn drop_reason(reason: ExitReason) {
+    let mut left = reason;
+    for _ in 0..DEPTH {
+        match catch(|| drop(left)) {
+            Ok(()) => return,
+            Err(next) => left = next,
+        }
+    }
+    // It would go on for ever.
+    std::mem::forget(left);
+}
+
+/// The text of what shows something of the user's. To be used in a panic: should the user's
+/// code panic while one is shown, the whole program would abort.
+pub(crate) fn text_of(what: &impl fmt::Display) -> Cow<'static, str> {
+    match catch(|| what.to_string()) {
+        Ok(text) => Cow::Owned(text),
+        Err(reason) => {
+            drop_reason(reason);
+            Cow::Borrowed("a reason that cannot be shown")
+        }
     }
 }
 
@@ -147,7 +181,6 @@ fn into_reason(payload: Box<dyn Any + Send>) -> ExitReason {
 /// Drops what somebody has panicked with: even its drop may panic, with something
 /// whose drop may panic.
 fn drop_payload(payload: Box<dyn Any + Send>) {
-    const DEPTH: usize = 16;
     let mut payload = payload;
     for _ in 0..DEPTH {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::blocking::pool::MAX_THREADS;
 use crate::handle::Handle;
 use crate::local::{self, Local};
-use crate::panic::{catch_panic, contain, install_hook};
+use crate::panic::{catch_panic, contain, install_hook, text_of};
 use crate::pid::Pid;
 use crate::process::long_queue::LongQueue;
 use crate::process::reply::{Reply, ReplyError, reply_channel};
@@ -329,7 +329,10 @@ impl Runtime {
         });
         match wait(reply) {
             Ok(value) => value,
-            Err(ReplyError::Exit(reason)) => panic!("the process of `block_on` ended: {reason}"),
+            Err(ReplyError::Exit(reason)) => {
+                let why = text_of(&reason);
+                panic!("the process of `block_on` ended: {why}")
+            }
             Err(error) => panic!("the process of `block_on` ended: {error}"),
         }
     }

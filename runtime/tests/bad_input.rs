@@ -6,16 +6,19 @@ use std::error::Error;
 use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io::ErrorKind;
-use std::panic::panic_any;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
+use std::time::Duration;
 
 use common::run;
+use futures_lite::future::poll_once;
 use regrow_runtime::{
     Alias, Down, Exit, ExitReason, MonitorRef, Pid, RegisterError, Runtime, SpawnError,
-    SpawnOptions, alias, demonitor, exit, is_alive, link, monitor, monitor_named, process_info,
-    receive, register, reply_channel, self_pid, send, send_named, spawn_link, spawn_monitor,
-    trap_exit, unalias, unlink, unregister, whereis, yield_now,
+    SpawnOptions, alias, blocking, demonitor, exit, exit_with, is_alive, link, monitor,
+    monitor_named, proc_lib, process_info, receive, register, reply_channel, self_pid, send,
+    send_named, simulate, simulate_seeds, spawn_link, spawn_monitor, trap_exit, unalias, unlink,
+    unregister, whereis, yield_now,
 };
 
 async fn down(reference: MonitorRef) -> ExitReason {
@@ -34,12 +37,31 @@ async fn gone() -> [Pid; 2] {
 }
 
 /// Panics when it is dropped, and is counted by what it holds.
+#[derive(Debug)]
 struct Bomb(#[allow(dead_code)] Arc<()>);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
         panic!("in a drop");
     }
+}
+
+/// An error that panics when it is dropped.
+#[derive(Debug)]
+struct Explosive(#[allow(dead_code)] Bomb);
+
+impl fmt::Display for Explosive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("handle with care")
+    }
+}
+
+impl Error for Explosive {}
+
+/// The text of the panic that `work` ends with.
+fn panic_of<T>(work: impl FnOnce() -> T) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(work)).map(drop).unwrap_err();
+    *panic.downcast::<String>().expect("a text")
 }
 
 #[test]
@@ -255,9 +277,78 @@ fn a_thousand_deadly_signals_at_once_end_a_process_once() {
 }
 
 #[test]
-fn as_many_threads_as_nobody_has_are_refused_or_never_started() {
-    let refused = Runtime::builder().workers(usize::MAX).build().unwrap_err();
+fn a_drop_that_ends_its_process_with_a_reason_that_panics_when_dropped_aborts_nothing() {
+    struct Leaves(Arc<()>);
+    impl Drop for Leaves {
+        fn drop(&mut self) {
+            exit_with(ExitReason::error(Explosive(Bomb(self.0.clone()))));
+        }
+    }
+    run(2, async {
+        let count = Arc::new(());
+        let state = Leaves(count.clone());
+        let (pid, reference) = spawn_monitor(async move {
+            let _state = state;
+            pending::<()>().await;
+        });
+        send(pid, Leaves(count.clone()));
+        exit(pid, ExitReason::Shutdown);
+        assert_eq!(down(reference).await, ExitReason::Shutdown);
+        assert_eq!(Arc::strong_count(&count), 1);
+    });
+}
+
+#[test]
+fn an_answer_of_a_failed_start_that_nobody_waits_for_may_panic_when_dropped() {
+    run(2, async {
+        let me = self_pid();
+        let count = Arc::new(());
+        let bomb = Bomb(count.clone());
+        let start = proc_lib::start(|ready: proc_lib::InitAck<()>| async move {
+            send(me, self_pid());
+            receive::<()>().await;
+            ready.fail(ExitReason::error(Explosive(bomb)));
+        });
+        // Given up once it has begun.
+        assert!(poll_once(start).await.is_none());
+        let child = receive::<Pid>().await;
+        let reference = monitor(child);
+        send(child, ());
+        assert_eq!(down(reference).await, ExitReason::Normal);
+        assert_eq!(Arc::strong_count(&count), 1);
+    });
+}
+
+#[test]
+fn a_reason_that_panics_when_it_is_shown_ends_no_program() {
+    let end = || async { exit_with(ExitReason::error(Unspeakable)) };
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    let caught = [
+        panic_of(|| runtime.block_on(async move { end().await })),
+        panic_of(|| simulate(1, async move { end().await })),
+        panic_of(|| simulate_seeds([1], end)),
+    ];
+    for text in caught {
+        assert!(text.contains("a reason that cannot be shown"), "{text}");
+    }
+}
+
+#[test]
+fn numbers_of_threads_beyond_all_measure_are_cut_or_refused() {
+    let builder = || Runtime::builder().workers(1);
+    let runtime = builder().spare_workers(usize::MAX).build().unwrap();
+    assert_eq!(runtime.block_on(async { 1 }), 1);
+    let refused = builder().workers(usize::MAX).build().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidInput);
-    let builder = Runtime::builder().workers(1).spare_workers(usize::MAX);
-    assert_eq!(builder.build().unwrap().block_on(async { 5 }), 5);
+    let all = builder()
+        .blocking_threads(usize::MAX)
+        .max_processes(usize::MAX);
+    let all = all
+        .long_queue(usize::MAX, 0)
+        .shutdown_patience(Duration::MAX);
+    assert_eq!(all.build().unwrap().block_on(blocking_one()), 1);
+}
+
+async fn blocking_one() -> u8 {
+    blocking(|| 1).await
 }

@@ -14,7 +14,7 @@ use regrow_mailbox::{AnswerReceiver, AnswerSender, answer};
 use super::budget::{Refused, poll_budget};
 use super::wait_site::waiting_at;
 use crate::local;
-use crate::panic::wake_caught;
+use crate::panic::{contain, wake_caught};
 use crate::reason::ExitReason;
 use crate::timer::Alarm;
 
@@ -156,7 +156,8 @@ struct Postponed<R>(Sender<R>, R);
 impl<R: Send> Fail for Postponed<R> {
     fn fail(self: Box<Self>, _: ReplyError) {
         let Postponed(sender, value) = *self;
-        complete(sender, Ok(value));
+        // If nobody waits any more, this drops the value, which is the user's code.
+        contain("the drop of an answer", || complete(sender, Ok(value)));
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) use self::driver::Driver;
 use self::driver::{Loop, Stopped, with_driver, with_loop};
 pub use self::report::{ProcessState, SimulationError, SimulationErrorKind, Standstill};
 pub use self::trace::{Trace, TraceEvent, TraceEventKind};
-use crate::panic::{catch_panic, install_hook};
+use crate::panic::{catch_panic, install_hook, text_of};
 use crate::process::reply::{ReplyError, reply_channel};
 use crate::process::spawn::SpawnOptions;
 use crate::reason::ExitReason;
@@ -121,7 +121,7 @@ where
 {
     match Simulation::new(seed).run(main) {
         Ok(outcome) => outcome.value,
-        Err(error) => panic!("{error}"),
+        Err(error) => panic!("{}", text_of(&error)),
     }
 }
 
@@ -156,7 +156,7 @@ where
             panic!("{SEED_VARIABLE} must be a number, not `{only}`");
         };
         if let Err(error) = Simulation::new(seed).trace(true).run(main()) {
-            panic!("{error}\n{}", error.trace);
+            panic!("{}\n{}", text_of(&error), error.trace);
         }
         return;
     }
@@ -166,7 +166,8 @@ where
             let thread = thread::current();
             let test = thread.name().filter(|name| *name != "main");
             let test = test.map_or(String::new(), |name| format!(" cargo test {name}"));
-            panic!("{error}\nrun this seed alone: {SEED_VARIABLE}={seed}{test}");
+            let why = text_of(&error);
+            panic!("{why}\nrun this seed alone: {SEED_VARIABLE}={seed}{test}");
         }
     }
 }

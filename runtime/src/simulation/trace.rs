@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHasher;
 
-use crate::panic::catch;
+use crate::panic;
 use crate::pid::Pid;
 use crate::reason::ExitReason;
 
@@ -138,10 +138,7 @@ pub(super) fn text_of(reason: &ExitReason) -> Cow<'static, str> {
     match reason {
         // Most ends are of this kind.
         ExitReason::Normal => Cow::Borrowed("normal"),
-        reason => match catch(|| reason.to_string()) {
-            Ok(text) => Cow::Owned(text),
-            Err(_) => Cow::Borrowed("a reason that cannot be shown"),
-        },
+        reason => panic::text_of(reason),
     }
 }
 
