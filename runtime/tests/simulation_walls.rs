@@ -121,6 +121,15 @@ fn a_simulated_process_that_signals_one_outside_ends_with_a_panic_that_says_so()
         assert!(text.contains("is not of this simulation"), "{name}: {text}");
         assert!(text.contains(&outside.to_string()), "{name}: {text}");
     }
+    let reason = simulate(1, async move {
+        spawn_monitor(async move { assert!(is_alive(outside).await) });
+        receive::<Down>().await.reason
+    });
+    let text = reason.to_string();
+    assert!(
+        text.contains("is not of this simulation"),
+        "is_alive: {text}"
+    );
     let handle = runtime.handle();
     let refused = simulate(1, async move {
         handle

@@ -200,6 +200,7 @@ pub(crate) fn ask(pid: Pid) -> Option<Reply<ProcessInfo>> {
 #[track_caller]
 pub fn is_alive(pid: Pid) -> impl Future<Output = bool> + Send {
     wait_here(async move {
+        local::try_with(|local| local.check_receiver(pid));
         let (reply_to, reply) = reply_channel();
         let control = Control::Ping { reply: reply_to };
         push_new(pid, signal::CONTROL, control).is_ok() && reply.await.is_ok()
