@@ -13,8 +13,9 @@ use std::time::Duration;
 use common::run;
 use regrow_runtime::{
     Down, Event, EventKinds, EventStream, ExitReason, Handle, Pid, Runtime, SpawnOptions, exit,
-    process_info, receive, register, reply_channel, self_pid, send, simulate_seeds, spawn,
-    spawn_monitor, subscribe, system_info, unregister, yield_now,
+    monitor, process_info, receive, receive_down, register, reply_channel, self_pid, send,
+    send_after, simulate_seeds, spawn, spawn_monitor, subscribe, system_info, unregister,
+    yield_now,
 };
 
 const BIRTHS_AND_DEATHS: fn() -> EventKinds = || EventKinds::SPAWNED | EventKinds::EXITED;
@@ -223,6 +224,27 @@ fn a_subscription_ends_with_its_process() {
 }
 
 #[test]
+fn what_the_last_drop_of_a_process_subscribes_to_ends_with_it_as_well() {
+    struct Subscribes(Pid);
+    impl Drop for Subscribes {
+        fn drop(&mut self) {
+            subscribe(EventKinds::ALL);
+            send(self.0, self_pid());
+        }
+    }
+    run(2, async {
+        let child = spawn(receive::<()>());
+        let late = Subscribes(self_pid());
+        send_after(Duration::from_secs(3600), child, late);
+        let reference = monitor(child);
+        send(child, ());
+        receive_down(reference).await;
+        assert_eq!(receive::<Pid>().await, child, "dropped as the process");
+        assert_eq!(system_info().event_subscribers, 0);
+    });
+}
+
+#[test]
 fn a_slow_stream_misses_the_newest_and_knows_how_many() {
     run(1, async {
         let stream = Handle::current().events(EventKinds::SPAWNED, 10);
@@ -235,6 +257,21 @@ fn a_slow_stream_misses_the_newest_and_knows_how_many() {
         let next = spawn(async {});
         assert_eq!(stream.try_recv().unwrap().pid(), next);
         assert_eq!(stream.missed(), 90);
+    });
+}
+
+#[test]
+fn a_stream_may_have_any_room_and_only_what_is_in_it_takes_memory() {
+    run(1, async {
+        for capacity in [0, 1, 1 << 36, usize::MAX] {
+            let stream = Handle::current().events(EventKinds::SPAWNED, capacity);
+            for _ in 0..100 {
+                spawn(async {});
+            }
+            let told = std::iter::from_fn(|| stream.try_recv()).count();
+            assert_eq!(told, capacity.clamp(1, 100));
+            assert_eq!(stream.missed(), 100 - told as u64);
+        }
     });
 }
 

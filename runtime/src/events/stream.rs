@@ -4,11 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded};
 use parking_lot::Mutex;
 
 use super::{Event, EventKinds, Events, Subscriber, Way};
@@ -16,8 +16,9 @@ use crate::panic::wake_caught;
 use crate::scheduler::Shared;
 
 /// What both ends know.
-#[derive(Default)]
 struct Common {
+    /// How many more events may come in before one is taken.
+    room: AtomicUsize,
     missed: AtomicU64,
     /// Who waits in [`EventStream::next`]. The sender puts an event in and then
     /// looks here; the receiver leaves its waker here and then looks for an event:
@@ -26,6 +27,11 @@ struct Common {
 }
 
 impl Common {
+    fn takes_room(&self) -> bool {
+        let (order, less) = (Ordering::Relaxed, |room: usize| room.checked_sub(1));
+        self.room.fetch_update(order, order, less).is_ok()
+    }
+
     fn wake(&self) {
         let waker = self.waker.lock().take();
         if let Some(waker) = waker {
@@ -44,8 +50,10 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn put(&self, event: &Event) {
         let Some(sender) = &self.sender else { return };
-        // Without a receiver there is nobody who could miss it.
-        if let Err(TrySendError::Full(_)) = sender.try_send(event.clone()) {
+        if self.common.takes_room() {
+            // Without a receiver there is nobody who could miss it.
+            let _ = sender.send(event.clone());
+        } else {
             self.common.missed.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -66,8 +74,13 @@ impl Drop for Feed {
 impl Events {
     /// A stream with room for `capacity` events. It ends at once if the runtime is over.
     pub(crate) fn stream(shared: &Arc<Shared>, kinds: EventKinds, capacity: usize) -> EventStream {
-        let (sender, receiver) = bounded(capacity.max(1));
-        let common = Arc::new(Common::default());
+        // Not a bounded channel: that would allocate all of its room at once.
+        let (sender, receiver) = unbounded();
+        let common = Arc::new(Common {
+            room: AtomicUsize::new(capacity.max(1)),
+            missed: AtomicU64::new(0),
+            waker: Mutex::new(None),
+        });
         let feed = Feed {
             sender: Some(sender),
             common: common.clone(),
@@ -109,7 +122,7 @@ impl EventStream {
     /// The next event; waits for it by blocking the thread. `None` when the runtime
     /// has ended.
     pub fn recv(&self) -> Option<Event> {
-        self.receiver.recv().ok()
+        self.taken(self.receiver.recv().ok()?)
     }
 
     /// As [`recv`](EventStream::recv), for so long at most.
@@ -119,7 +132,7 @@ impl EventStream {
     /// [`Timeout`](crate::Timeout) if nothing has happened in that time.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Event>, crate::Timeout> {
         match self.receiver.recv_timeout(timeout) {
-            Ok(event) => Ok(Some(event)),
+            Ok(event) => Ok(self.taken(event)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
             Err(RecvTimeoutError::Timeout) => Err(crate::Timeout),
         }
@@ -127,7 +140,7 @@ impl EventStream {
 
     /// An event that has happened already, if there is one.
     pub fn try_recv(&self) -> Option<Event> {
-        self.receiver.try_recv().ok()
+        self.taken(self.receiver.try_recv().ok()?)
     }
 
     /// The next event, for processes and other futures; `None` when the runtime has
@@ -135,6 +148,12 @@ impl EventStream {
     #[allow(clippy::should_implement_trait)] // as of every stream of futures
     pub fn next(&mut self) -> NextEvent<'_> {
         NextEvent(self)
+    }
+
+    /// There is room for another one.
+    fn taken(&self, event: Event) -> Option<Event> {
+        self.common.room.fetch_add(1, Ordering::Relaxed);
+        Some(event)
     }
 
     /// How many events there was no room for. These are the newest each time: what
@@ -190,7 +209,7 @@ impl Future for NextEvent<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let look = || match self.0.receiver.try_recv() {
-            Ok(event) => Poll::Ready(Some(event)),
+            Ok(event) => Poll::Ready(self.0.taken(event)),
             Err(TryRecvError::Disconnected) => Poll::Ready(None),
             Err(TryRecvError::Empty) => Poll::Pending,
         };

@@ -79,9 +79,6 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     drop(current);
 
-    if header.is(Flag::Listed) {
-        worker.shared.unlist(pid);
-    }
     // Taken out of its runtime first, so that nobody lists it under the next generation.
     let marks = owner::leave(&slot.inbox);
     if marks.named() {
@@ -98,6 +95,10 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     if marks.timed() {
         release_timers(local, header, pid, worker);
+    }
+    // After the last drop that runs as the process, which may have listed it.
+    if header.is(Flag::Listed) {
+        worker.shared.unlist(pid);
     }
     if marks.limited() || marks.timed() {
         limit::close(pid);
@@ -156,12 +157,8 @@ pub(super) fn exit(ending: Ending<'_>) {
 /// label, a subscription or a limit once more, for nothing.
 #[cold]
 fn release_timers(local: &Local, header: &Header, pid: Pid, worker: &Worker) {
-    let current = local.current.enter(Some(header));
+    let _current = local.current.enter(Some(header));
     timer::release(&worker.shared, pid);
-    drop(current);
-    if header.is(Flag::Listed) {
-        worker.shared.unlist(pid);
-    }
 }
 
 /// Past the point of death, and before anybody whom it concerns is told.
