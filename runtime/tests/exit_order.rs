@@ -412,10 +412,8 @@ fn links_are_told_before_calls() {
         }
     }
     run(2, async {
-        let partner = spawn(async {
-            trap_exit(true);
-            pending::<()>().await;
-        });
+        let options = SpawnOptions::new().trap_exit(true);
+        let partner = options.spawn(pending::<()>()).unwrap().pid;
         let server = spawn(async move {
             link(partner);
             let _request: ReplyTo<()> = receive().await;
