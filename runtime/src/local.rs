@@ -8,6 +8,7 @@ use crate::pid::Pid;
 use crate::process::cell::Current;
 use crate::process::reply::{Fail, Undelivered};
 use crate::process::table;
+use crate::reason::ExitReason;
 use crate::scheduler::Worker;
 use crate::simulation::outside;
 use crate::simulation::slots::Slots;
@@ -33,6 +34,8 @@ pub(crate) struct Local {
     pub(crate) works: Cell<bool>,
     /// The process is being ended by unwinding, without a panic.
     pub(crate) unwinds: Cell<bool>,
+    /// Why the process has ended itself, from then until its turn is over.
+    pub(crate) last_word: Cell<Option<ExitReason>>,
     /// Indices of free slots, for births on this thread.
     pub(crate) free: RefCell<Vec<u32>>,
     /// The slots of the simulation that this thread drives.
@@ -60,6 +63,7 @@ thread_local! {
             pool: Cell::new(0),
             works: Cell::new(false),
             unwinds: Cell::new(false),
+            last_word: Cell::new(None),
             free: RefCell::new(Vec::new()),
             slots: Slots::new(),
             references: Cell::new((0, 0)),

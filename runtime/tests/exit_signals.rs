@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -485,7 +485,7 @@ fn an_exit_to_oneself_cannot_be_caught() {
                 unreachable!("nobody catches it");
             });
             assert_eq!(down(reference).await, reason);
-            // With the means of the language one gets as far as the next turn.
+            // With the means of the language one gets as far as the end of the turn.
             let (_, reference) = spawn_monitor(async move {
                 let exits = std::panic::AssertUnwindSafe(|| exit(self_pid(), again));
                 let caught = std::panic::catch_unwind(exits);
@@ -493,6 +493,52 @@ fn an_exit_to_oneself_cannot_be_caught() {
                 pending::<()>().await;
             });
             assert_eq!(down(reference).await, reason);
+        }
+    });
+}
+
+#[test]
+fn an_exit_to_oneself_is_the_reason_whatever_comes_of_the_rest_of_the_turn() {
+    fn leave() {
+        let exits = std::panic::AssertUnwindSafe(|| exit(self_pid(), boom()));
+        assert!(std::panic::catch_unwind(exits).is_err());
+    }
+    run(1, async {
+        let (_, returns) = spawn_monitor(async { leave() });
+        let (_, fails) = spawn_monitor(async {
+            leave();
+            Err::<(), _>(ExitReason::Shutdown)
+        });
+        let (_, panics) = spawn_monitor(async {
+            leave();
+            panic!("too late");
+        });
+        let (_, traps) = spawn_monitor(async {
+            leave();
+            trap_exit(true);
+            yield_now().await;
+            unreachable!("it has ended");
+        });
+        let (_, leaves_again) = spawn_monitor(async {
+            leave();
+            exit(self_pid(), ExitReason::Kill);
+        });
+        // In a waker of its own, which the runtime wakes and guards.
+        let (pid, wakes) = spawn_monitor(poll_fn(|_| {
+            struct Leaves;
+            impl std::task::Wake for Leaves {
+                fn wake(self: std::sync::Arc<Self>) {
+                    exit(self_pid(), boom());
+                }
+            }
+            let waker = std::sync::Arc::new(Leaves).into();
+            let mut cx = std::task::Context::from_waker(&waker);
+            std::pin::pin!(receive::<u8>()).poll(&mut cx).map(drop)
+        }));
+        yield_now().await;
+        send(pid, 'x');
+        for reference in [returns, fails, panics, traps, leaves_again, wakes] {
+            assert_eq!(down(reference).await, boom());
         }
     });
 }

@@ -85,6 +85,8 @@ pub(crate) enum Flag {
     ProcLib = 1 << 7,
     /// The alarm for a long mailbox has been sounded, and is not armed again yet.
     HasLongQueue = 1 << 8,
+    /// It has ended itself, by `exit`, whatever becomes of the unwinding.
+    HasLeft = 1 << 9,
 }
 
 impl Header {

@@ -141,13 +141,10 @@ pub fn exit(pid: Pid, reason: ExitReason) {
             && let ExitEffect::End(end) = exit_effect(Origin::Itself, &reason, traps)
         {
             // Whoever catches the unwinding with the means of the language dies all
-            // the same, a turn later.
-            let again = Exit {
-                pid,
-                reason,
-                origin: Origin::Itself,
-            };
-            let _ = push_new(pid, signal::EXIT, again);
+            // the same, of this and nothing later, when the turn is over.
+            if !with_header("exit", |header| header.replace(Flag::HasLeft, true)) {
+                local::with(|local| local.last_word.set(Some(end.clone())));
+            }
             end_finally(end);
         }
     }

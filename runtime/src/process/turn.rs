@@ -24,7 +24,7 @@ use super::table::{self, Slot};
 use super::{budget, drop_dead_letter, owner, push_new, waker};
 use crate::local::Local;
 use crate::message::{Down, Exit, Origin};
-use crate::panic::{catch, wake_caught};
+use crate::panic::{catch, discard, wake_caught};
 use crate::pid::Pid;
 use crate::process::reply::ReplyError;
 use crate::reason::ExitReason;
@@ -219,6 +219,9 @@ fn handle(
     if header.is(Flag::HasForeign) && (arrived || again || has_many_foreign(header)) {
         header.set(Flag::HasForeign, false);
         wake_foreign(local, header);
+        if header.is(Flag::HasLeft) {
+            return Signals::Fatal(last_word(local));
+        }
     }
     Signals::Poll
 }
@@ -407,6 +410,11 @@ fn poll(
     let polled = catch(|| unsafe { process.poll(&mut cx) });
     drop(current);
     header.count_reductions(budget::TURN - local.budget.get());
+    if header.is(Flag::HasLeft) {
+        let reason = last_word(local);
+        discard("the drop of an exit reason", polled);
+        return Some((reason, Cause::Unwound));
+    }
     match polled {
         Ok(Poll::Pending) => {
             header.set(Flag::WantsTurn, local.again.get());
@@ -414,6 +422,16 @@ fn poll(
         }
         Ok(Poll::Ready(reason)) => Some((reason, Cause::Returned)),
         Err(reason) => Some((reason, Cause::Unwound)),
+    }
+}
+
+/// Why the process has ended itself.
+#[cold]
+fn last_word(local: &Local) -> ExitReason {
+    local.unwinds.set(false);
+    match local.last_word.take() {
+        Some(reason) => reason,
+        None => unreachable!("whoever leaves says why"),
     }
 }
 
