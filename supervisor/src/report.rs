@@ -5,9 +5,12 @@
 //! everything that has to do with a restart `restarts_left`, what remains of the intensity.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use regrow_runtime::{ExitReason, Pid, self_pid};
+use regrow_runtime::{ExitReason, Pid, catch_panic, self_pid};
 use tracing::field::display;
 
 use crate::ChildSpec;
@@ -32,9 +35,25 @@ pub(crate) enum Started {
     OnRequest,
 }
 
+/// Reports something. The subscriber is the user's code, and so is the text of a reason; a
+/// panic in it must not end who reports, let alone with another reason.
+pub(crate) fn contained(report: impl FnOnce()) {
+    let Err(reason) = caught(report) else { return };
+    // Reported by the same means, in vain perhaps. This reason can be shown.
+    let _ = caught(|| tracing::error!(target: "regrow::crash", %reason, "a report panicked"));
+}
+
+fn caught(report: impl FnOnce()) -> Result<(), ExitReason> {
+    let report = pin!(catch_panic(async { report() }));
+    match report.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("there is nothing to wait for"),
+    }
+}
+
 macro_rules! report {
     ($level:ident, $report:literal, $by:expr, $spec:expr, { $($fields:tt)* }, $text:literal) => {
-        tracing::$level!(
+        contained(|| tracing::$level!(
             target: TARGET,
             report = $report,
             supervisor = %$by,
@@ -45,7 +64,7 @@ macro_rules! report {
             significant = $spec.significant,
             $($fields)*
             $text
-        )
+        ))
     };
 }
 
@@ -109,12 +128,14 @@ impl Reporter {
 
     /// Something came that no supervisor expects.
     pub(crate) fn unexpected(&self, what: &dyn fmt::Debug) {
-        tracing::warn!(
-            target: TARGET,
-            report = "unexpected_message",
-            supervisor = %self,
-            message = ?what,
-        );
+        contained(|| {
+            tracing::warn!(
+                target: TARGET,
+                report = "unexpected_message",
+                supervisor = %self,
+                message = ?what,
+            );
+        });
     }
 }
 

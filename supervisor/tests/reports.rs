@@ -73,6 +73,70 @@ fn kinds<'a>(reports: &'a [Fields]) -> Vec<(&'a str, &'a str)> {
     reports.iter().map(kind).collect()
 }
 
+/// An error that cannot even be shown.
+struct Unspeakable;
+
+impl fmt::Debug for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("in Debug")
+    }
+}
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("in Display")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[test]
+fn a_reason_that_cannot_be_shown_ends_only_whose_reason_it_is() {
+    let collector = Collector::new();
+    run_with_threads(async {
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .name("speechless")
+            .intensity(3, secs(3600))
+            .child(worker("one"))
+            .start_link()
+            .await
+            .unwrap();
+        end(started("one").await, ExitReason::error(Unspeakable));
+        end(started("one").await, died());
+        started("one").await;
+        assert_eq!(counts(&sup).await, [1, 1, 0, 1]);
+        // Neither what no server expects nor the reason of its own end is its end.
+        let server = Quiet::start(()).await.unwrap();
+        let pid = server.pid().unwrap();
+        let reference = regrow_runtime::monitor(pid);
+        exit(pid, ExitReason::error(Unspeakable));
+        server.cast(());
+        let reason = regrow_runtime::receive_down(reference).await.reason;
+        assert!(matches!(reason, ExitReason::Error(_)));
+    });
+    let reports = collector.of("speechless");
+    // Of the first end there is no more than that it could not be told.
+    assert_eq!(kinds(&reports).len(), 4);
+    assert!(!collector.with("message", "a report panicked").is_empty());
+}
+
+/// Ends with a reason that cannot be shown.
+struct Quiet;
+
+impl GenServer for Quiet {
+    type Args = ();
+    type Message = ();
+
+    async fn init(_: (), _: &mut ServerContext<Self>) -> Result<Self, ExitReason> {
+        regrow_runtime::trap_exit(true);
+        Ok(Quiet)
+    }
+
+    async fn handle(&mut self, _: (), _: &mut ServerContext<Self>) -> Next {
+        Next::Stop(ExitReason::error(Unspeakable))
+    }
+}
+
 #[test]
 fn reports_have_stable_names_and_tell_the_restart_budget() {
     let collector = Collector::new();

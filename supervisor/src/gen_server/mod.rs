@@ -13,6 +13,7 @@ use std::time::Duration;
 use regrow_runtime::{Down, Exit, ExitReason, Message, Pid, self_pid};
 
 use crate::ServerRef;
+use crate::report::contained;
 
 pub use start::{Start, StartError};
 
@@ -115,13 +116,15 @@ pub trait GenServer: Sized + Send + 'static {
         _cx: &mut Context<Self>,
     ) -> impl Future<Output = Next> + Send {
         async move {
-            tracing::warn!(
-                target: "regrow::gen_server",
-                server = std::any::type_name::<Self>(),
-                pid = %self_pid(),
-                info = ?info,
-                "unexpected message dropped"
-            );
+            contained(|| {
+                tracing::warn!(
+                    target: "regrow::gen_server",
+                    server = std::any::type_name::<Self>(),
+                    pid = %self_pid(),
+                    info = ?info,
+                    "unexpected message dropped"
+                );
+            });
             Next::Continue
         }
     }

@@ -6,6 +6,7 @@ use regrow_runtime::proc_lib::{InitAck, Terminate};
 use regrow_runtime::{Down, Exit, ExitReason, Message, Pid, catch_panic, receive_any, self_pid};
 
 use super::{Context, GenServer, Info, Next};
+use crate::report::contained;
 
 /// The body of a server's process.
 pub(super) async fn run<S: GenServer>(
@@ -26,13 +27,15 @@ pub(super) async fn run<S: GenServer>(
     let terminated = catch_panic(server.terminate(&reason, &mut cx)).await;
     let reason = terminated.err().unwrap_or(reason);
     if !reason.is_normal_like() {
-        tracing::error!(
-            target: "regrow::gen_server",
-            server = std::any::type_name::<S>(),
-            pid = %self_pid(),
-            reason = %reason,
-            "server terminating"
-        );
+        contained(|| {
+            tracing::error!(
+                target: "regrow::gen_server",
+                server = std::any::type_name::<S>(),
+                pid = %self_pid(),
+                reason = %reason,
+                "server terminating"
+            );
+        });
     }
     reason
 }
