@@ -378,7 +378,9 @@ impl Drop for Runtime {
             let (shared, patience) = (shared.clone(), self.patience);
             let waiter = thread::Builder::new().name("regrow-drop".into());
             if let Err(error) = waiter.spawn(move || end(&shared, patience)) {
-                tracing::error!(target: "regrow::runtime", %error, "the runtime could not be ended");
+                contain("a report", || {
+                    tracing::error!(target: "regrow::runtime", %error, "the runtime could not be ended");
+                });
             }
         } else {
             end(shared, self.patience);
@@ -401,11 +403,14 @@ fn end(shared: &Shared, patience: Duration) {
     let all = ended && halted;
     let at_work = shared.pool.wait(if all { patience } else { patience / 10 });
     if at_work > 0 {
-        tracing::error!(
-            target: "regrow::runtime",
-            threads = at_work,
-            "blocking work would not end: its threads are left behind"
-        );
+        // A subscriber is the user's code.
+        contain("a report", || {
+            tracing::error!(
+                target: "regrow::runtime",
+                threads = at_work,
+                "blocking work would not end: its threads are left behind"
+            );
+        });
     }
     if !ended || !halted {
         report_left_behind(shared);

@@ -7,19 +7,20 @@ use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::run;
 use futures_lite::future::poll_once;
 use regrow_runtime::{
-    Alias, Down, Exit, ExitReason, MonitorRef, Pid, RegisterError, Runtime, SpawnError,
+    Alias, Down, EventKinds, Exit, ExitReason, MonitorRef, Pid, RegisterError, Runtime, SpawnError,
     SpawnOptions, alias, blocking, demonitor, exit, exit_with, is_alive, link, monitor,
     monitor_named, proc_lib, process_info, receive, register, reply_channel, self_pid, send,
     send_named, simulate, simulate_seeds, spawn_link, spawn_monitor, trap_exit, unalias, unlink,
     unregister, whereis, yield_now,
 };
+use tracing_subscriber::layer::SubscriberExt;
 
 async fn down(reference: MonitorRef) -> ExitReason {
     let mine = move |down: &Down| down.reference == reference;
@@ -351,4 +352,36 @@ fn numbers_of_threads_beyond_all_measure_are_cut_or_refused() {
 
 async fn blocking_one() -> u8 {
     blocking(|| 1).await
+}
+
+/// A subscriber that panics at whatever it is told.
+struct Panics;
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Panics {
+    fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        panic!("do not tell me")
+    }
+}
+
+#[test]
+fn a_subscriber_that_panics_does_not_keep_a_runtime_from_its_end() {
+    let builder = Runtime::builder().workers(1);
+    let runtime = builder.shutdown_patience(Duration::from_millis(5));
+    let runtime = runtime.build().unwrap();
+    let stream = runtime.handle().events(EventKinds::LONG_QUEUE, 1);
+    let (begun, begins) = mpsc::channel();
+    let (open, wait) = mpsc::channel::<()>();
+    runtime.spawn(async {
+        blocking(move || {
+            begun.send(()).unwrap();
+            let _ = wait.recv();
+        })
+        .await;
+    });
+    begins.recv().unwrap();
+    let subscriber = tracing_subscriber::registry().with(Panics);
+    tracing::subscriber::with_default(subscriber, || drop(runtime));
+    // All has been done that comes after the report.
+    assert!(matches!(stream.recv_timeout(Duration::ZERO), Ok(None)));
+    drop(open);
 }
