@@ -94,9 +94,10 @@ pub(super) fn exit(ending: Ending<'_>) {
         tell_of_exit(worker, pid, &reason);
     }
     if marks.timed() {
-        release_timers(local, header, pid, worker);
+        let _current = local.current.enter(Some(header));
+        timer::release(&worker.shared, pid);
     }
-    // After the last drop that runs as the process, which may have listed it.
+    // After the last drop that runs as the process, which may have listed or limited it.
     if header.is(Flag::Listed) {
         worker.shared.unlist(pid);
     }
@@ -151,14 +152,6 @@ pub(super) fn exit(ending: Ending<'_>) {
         worker.local_has_ended();
     }
     worker.counters().finished.add(1);
-}
-
-/// Drops the messages of timers. That is user code, which may have given the process a
-/// label, a subscription or a limit once more, for nothing.
-#[cold]
-fn release_timers(local: &Local, header: &Header, pid: Pid, worker: &Worker) {
-    let _current = local.current.enter(Some(header));
-    timer::release(&worker.shared, pid);
 }
 
 /// Past the point of death, and before anybody whom it concerns is told.
