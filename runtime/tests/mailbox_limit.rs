@@ -12,9 +12,9 @@ use common::run;
 use futures_lite::future::poll_once;
 use regrow_runtime::{
     Down, Exit, ExitReason, MailboxLimit, MailboxOverflow, MailboxPolicy, Pid, ReplyError, ReplyTo,
-    SpawnOptions, TrySendError, exit, is_alive, mailbox_limit, process_info, receive, receive_any,
-    receive_down, reply_channel, self_pid, send, send_after, send_named, send_wait, sleep, spawn,
-    spawn_link, spawn_monitor, trap_exit, try_receive, try_send, yield_now,
+    SpawnOptions, TrySendError, exit, is_alive, mailbox_limit, proc_lib, process_info, receive,
+    receive_any, receive_down, reply_channel, self_pid, send, send_after, send_named, send_wait,
+    sleep, spawn, spawn_link, spawn_monitor, trap_exit, try_receive, try_send, yield_now,
 };
 
 const ZERO: Duration = Duration::ZERO;
@@ -308,6 +308,33 @@ fn a_limit_that_is_set_late_counts_what_is_in_the_mailbox_and_drops_none_of_it()
         send(me, 7_u32);
         assert_eq!(rest().await, [3, 4, 6]);
         assert_eq!(counts(me).await, (0, 0, 2));
+    });
+}
+
+#[test]
+fn a_stop_that_waits_when_a_limit_is_set_is_neither_counted_nor_dropped() {
+    run(2, async {
+        let (me, never) = (self_pid(), Some(Duration::from_secs(20)));
+        let server = spawn(async move {
+            receive::<&str>().await;
+            while process_info(self_pid()).await.unwrap().message_queue_len == 0 {}
+            mailbox_limit(1, MailboxPolicy::DropOldest);
+            send(me, counts(self_pid()).await);
+            while process_info(self_pid()).await.unwrap().message_queue_len < 2 {}
+            receive::<proc_lib::Terminate>().await;
+        });
+        spawn(async move {
+            send(
+                me,
+                proc_lib::stop_with(server, ExitReason::Normal, never).await,
+            )
+        });
+        send(server, "limit yourself");
+        assert_eq!(receive::<(usize, usize, u64)>().await, (1, 0, 0));
+        for n in 0..10_u32 {
+            send(server, n);
+        }
+        assert_eq!(receive::<Result<(), proc_lib::StopError>>().await, Ok(()));
     });
 }
 
