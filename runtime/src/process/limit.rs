@@ -33,11 +33,13 @@ use parking_lot::{Mutex, RwLock};
 use regrow_mailbox::{Envelope, SaveQueue};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use super::cell::Flag;
 use super::links::with_header;
 use super::{drop_refused, owner, push_new, self_pid, signal, table};
 use crate::message::{Down, Exit, Origin};
 use crate::panic::{contain, wake_caught};
 use crate::pid::Pid;
+use crate::proc_lib::Terminate;
 use crate::reason::ExitReason;
 use crate::simulation::slots;
 
@@ -451,10 +453,14 @@ pub(super) fn report_kill(pid: Pid, reason: &ExitReason) {
 pub fn mailbox_limit(max: usize, policy: MailboxPolicy) -> Option<MailboxLimit> {
     check(max);
     let me = self_pid();
+    if with_header("mailbox_limit", |header| header.is(Flag::Ending)) {
+        // In a drop at the end: nobody would ever take it away again.
+        return None;
+    }
     if let Some(before) = with_limit(me, |limit| limit.change(max, policy)) {
         return Some(before);
     }
-    let counts = |it: &Envelope| !it.is::<Exit>() && !it.is::<Down>();
+    let counts = |it: &Envelope| !it.is::<Exit>() && !it.is::<Down>() && !it.is::<Terminate>();
     let taken = with_header("mailbox_limit", |header| {
         header.with_queue(|queue| queue.set_kind(signal::PLACED, counts))
     });
