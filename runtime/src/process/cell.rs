@@ -18,6 +18,8 @@
 //!   reference exists.
 //! - C8: a body that is not `Send` is one of `process/pinned.rs`: made, polled and
 //!   dropped by one thread, which is looked at each time. All others are `Send`.
+//! - C9: `origin` holds the ancestry exactly if the flag `ProcLib` is up; both are set
+//!   when the header is made, before anybody else sees it, and never changed.
 
 use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
@@ -55,7 +57,7 @@ pub(crate) struct Header {
     pub(crate) hog: Cell<u8>,
 }
 
-/// Where a process comes from (C8).
+/// Where a process comes from (C9).
 union Origin {
     /// Of a plain process: the packed pid of its parent; 0 is none.
     parent: u64,
@@ -81,7 +83,7 @@ pub(crate) enum Flag {
     /// The runtime's tables know something of the process that its end must take
     /// back: a label, a subscription.
     Listed = 1 << 6,
-    /// It was spawned as by OTP's `proc_lib` (C8).
+    /// It was spawned as by OTP's `proc_lib` (C9).
     ProcLib = 1 << 7,
     /// The alarm for a long mailbox has been sounded, and is not armed again yet.
     HasLongQueue = 1 << 8,
@@ -159,7 +161,7 @@ impl Header {
         if self.is(Flag::ProcLib) {
             return self.ancestry().map(|it| it.parent());
         }
-        // SAFETY: C8.
+        // SAFETY: C9.
         Pid::unpack(unsafe { self.origin.parent })
     }
 
@@ -168,7 +170,7 @@ impl Header {
         if !self.is(Flag::ProcLib) {
             return None;
         }
-        // SAFETY: C8.
+        // SAFETY: C9.
         unsafe { &self.origin.ancestry }.as_ref()
     }
 
@@ -209,7 +211,7 @@ impl Drop for Header {
     #[inline]
     fn drop(&mut self) {
         if self.is(Flag::ProcLib) {
-            // SAFETY: C8; nobody uses the header any more.
+            // SAFETY: C9; nobody uses the header any more.
             unsafe { ManuallyDrop::drop(&mut self.origin.ancestry) }
         }
     }
