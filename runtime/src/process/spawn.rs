@@ -391,6 +391,8 @@ impl SpawnOptions {
                 local.release_index(index);
             }
             shared.withdraw(local);
+            // Its drop may panic: before there is a value on its way out, which would be lost.
+            drop(build);
             return Err(spawn_error(error));
         }
         let mut monitor = None;
