@@ -94,10 +94,12 @@ mod child;
 mod dynamic;
 mod gen_server;
 mod intensity;
+mod name;
 mod report;
 mod server_ref;
 mod supervisor;
 mod tree;
+mod via;
 
 pub use application::Application;
 pub use call::{Call, CallError};
@@ -106,10 +108,12 @@ pub use child::{
 };
 pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
 pub use gen_server::{Context, GenServer, Info, Next, Start, StartError};
+pub use name::Name;
 pub use regrow_runtime::proc_lib::StopError;
-pub use server_ref::{Name, ServerRef};
+pub use server_ref::ServerRef;
 pub use supervisor::{
     AutoShutdown, DeleteChildError, FailedToStartChild, GetChildSpecError, RestartChildError,
     StartChildError, Strategy, Supervisor, SupervisorRef, TerminateChildError,
 };
 pub use tree::{NodeKind, Tree, print_tree};
+pub use via::Via;

@@ -1,4 +1,4 @@
-//! The typed ways to reach a server: by pid or by name.
+//! The typed ways to reach a server: by pid, by name, or through a registry.
 
 use std::fmt;
 use std::future::Future;
@@ -8,56 +8,53 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_runtime::proc_lib::{self, StopError};
-use regrow_runtime::{
-    Destination, ExitReason, Handle, Pid, ReplyTo, reply_channel, send, try_self_pid,
-};
+use regrow_runtime::{ExitReason, Handle, Pid, ReplyTo, reply_channel, send, try_self_pid};
 
 use crate::call::wait_here;
 use crate::call::{Call, CallError};
+use crate::name::{Name, Text};
+use crate::via::Via;
 
 /// A reference to a server that takes messages of type `M`: cheap to clone, keeps nothing alive.
 ///
-/// By *pid* it means one incarnation and is useless once that has ended. By *[name](Name)* it is
-/// looked up for each message, so it reaches whoever has the name then: a reference by name
-/// survives a restart.
+/// By *pid* it means one incarnation and is useless once that has ended. By *[name](Name)*, or
+/// [*via*](Via) a registry, it is looked up for each message, so it reaches whoever has the name
+/// then: a reference by name survives a restart.
 pub struct ServerRef<M> {
     target: Target,
     message: PhantomData<fn(M)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 enum Target {
     Pid(Pid),
     Name(Text),
+    Via(Arc<dyn Via>),
 }
 
-/// A name's text, cheap to clone either way.
-#[derive(Clone, Debug)]
-enum Text {
-    Static(&'static str),
-    Shared(Arc<str>),
+/// Without the table of functions, of which one type may have several.
+fn address(via: &Arc<dyn Via>) -> *const () {
+    Arc::as_ptr(via).cast()
 }
 
-impl Text {
-    fn as_str(&self) -> &str {
-        match self {
-            Text::Static(text) => text,
-            Text::Shared(text) => text,
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Target::Pid(one), Target::Pid(other)) => one == other,
+            (Target::Name(one), Target::Name(other)) => one == other,
+            (Target::Via(one), Target::Via(other)) => address(one) == address(other),
+            _ => false,
         }
     }
 }
 
-impl PartialEq for Text {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for Text {}
-
-impl Hash for Text {
+impl Hash for Target {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        match self {
+            Target::Pid(pid) => pid.hash(state),
+            Target::Name(name) => name.hash(state),
+            Target::Via(via) => address(via).hash(state),
+        }
     }
 }
 
@@ -69,6 +66,14 @@ impl<M: Send + 'static> ServerRef<M> {
     pub fn from_pid(pid: Pid) -> Self {
         ServerRef {
             target: Target::Pid(pid),
+            message: PhantomData,
+        }
+    }
+
+    /// A reference through a registry: to whoever it says has the name, asked for each message.
+    pub fn via(via: Arc<dyn Via>) -> Self {
+        ServerRef {
+            target: Target::Via(via),
             message: PhantomData,
         }
     }
@@ -87,6 +92,7 @@ impl<M: Send + 'static> ServerRef<M> {
                     panic!("the server name `{name}` can only be looked up in a process")
                 })
                 .whereis(name.as_str()),
+            Target::Via(via) => via.whereis(),
         }
     }
 
@@ -182,7 +188,7 @@ impl<M> Clone for ServerRef<M> {
 }
 
 impl<M> PartialEq for ServerRef<M> {
-    /// Whether both are the same pid, or both the same name.
+    /// Whether both are the same pid, or the same name, or share one [`Via`].
     fn eq(&self, other: &Self) -> bool {
         self.target == other.target
     }
@@ -207,6 +213,7 @@ impl<M> fmt::Display for ServerRef<M> {
         match &self.target {
             Target::Pid(pid) => pid.fmt(f),
             Target::Name(name) => name.as_str().fmt(f),
+            Target::Via(via) => via.fmt(f),
         }
     }
 }
@@ -221,129 +228,6 @@ impl<M> From<Name<M>> for ServerRef<M> {
 }
 
 impl<M> From<&Name<M>> for ServerRef<M> {
-    fn from(name: &Name<M>) -> Self {
-        name.clone().into()
-    }
-}
-
-/// A registered name together with the type of message its owner takes.
-///
-/// ```
-/// use regrow_supervisor::Name;
-///
-/// enum Query { Ping }
-/// const DB_POOL: Name<Query> = Name::new("db_pool");
-/// assert_eq!(DB_POOL.as_str(), "db_pool");
-/// ```
-pub struct Name<M> {
-    text: Text,
-    message: PhantomData<fn(M)>,
-}
-
-impl<M> Name<M> {
-    /// A name known at compile time.
-    pub const fn new(name: &'static str) -> Self {
-        Name {
-            text: Text::Static(name),
-            message: PhantomData,
-        }
-    }
-
-    /// A name made at run time.
-    pub fn from_string(name: String) -> Self {
-        Name {
-            text: Text::Shared(name.into()),
-            message: PhantomData,
-        }
-    }
-
-    /// The name itself.
-    pub fn as_str(&self) -> &str {
-        self.text.as_str()
-    }
-}
-
-impl<M: Send + 'static> Name<M> {
-    /// A reference that looks the name up for each message.
-    pub fn server_ref(&self) -> ServerRef<M> {
-        self.into()
-    }
-
-    /// Who has the name now.
-    ///
-    /// # Panics
-    ///
-    /// Outside a process.
-    pub fn whereis(&self) -> Option<Pid> {
-        self.server_ref().pid()
-    }
-}
-
-impl<M> Clone for Name<M> {
-    fn clone(&self) -> Self {
-        Name {
-            text: self.text.clone(),
-            message: PhantomData,
-        }
-    }
-}
-
-impl<M> fmt::Debug for Name<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Name({:?})", self.as_str())
-    }
-}
-
-impl<M> fmt::Display for Name<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl<M> From<&'static str> for Name<M> {
-    fn from(name: &'static str) -> Self {
-        Name::new(name)
-    }
-}
-
-impl<M> From<Arc<str>> for Name<M> {
-    fn from(name: Arc<str>) -> Self {
-        Name {
-            text: Text::Shared(name),
-            message: PhantomData,
-        }
-    }
-}
-
-impl<M> From<String> for Name<M> {
-    fn from(name: String) -> Self {
-        Name::from(Arc::from(name))
-    }
-}
-
-impl<M> From<&Name<M>> for Name<M> {
-    fn from(name: &Name<M>) -> Self {
-        name.clone()
-    }
-}
-
-/// A timer for whoever has the name when its time has come.
-impl<M> From<Name<M>> for Destination {
-    fn from(name: Name<M>) -> Self {
-        Destination::Name(name.into())
-    }
-}
-
-impl<M> From<Name<M>> for Arc<str> {
-    fn from(name: Name<M>) -> Self {
-        match name.text {
-            Text::Static(text) => text.into(),
-            Text::Shared(text) => text,
-        }
-    }
-}
-
-impl<M> From<&Name<M>> for Arc<str> {
     fn from(name: &Name<M>) -> Self {
         name.clone().into()
     }

@@ -10,6 +10,7 @@ mod gen_server;
 mod intensity;
 mod model;
 mod one_for_one;
+mod reaching;
 mod references;
 mod reports;
 mod restart_types;

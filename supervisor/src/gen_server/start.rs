@@ -7,11 +7,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regrow_runtime::{ExitReason, Pid, SpawnError, SpawnOptions, proc_lib, self_pid, wait_at};
+use regrow_runtime::proc_lib::{self, InitAck};
+use regrow_runtime::{ExitReason, Pid, SpawnError, SpawnOptions, self_pid, wait_at};
 
 use super::GenServer;
 use super::process;
-use crate::{Name, ServerRef};
+use crate::{Name, ServerRef, Via};
+
+/// Where a server's name is kept.
+#[derive(Debug)]
+enum ServerName {
+    Local(Arc<str>),
+    Via(Arc<dyn Via>),
+}
 
 /// A server about to be started, from [`GenServer::start`] or [`GenServer::start_link`]; awaiting
 /// it starts it and gives a [`ServerRef`] once its `init` is done.
@@ -29,7 +37,7 @@ use crate::{Name, ServerRef};
 pub struct Start<S: GenServer> {
     args: S::Args,
     link: bool,
-    name: Option<Arc<str>>,
+    name: Option<ServerName>,
     label: Option<Arc<str>>,
     timeout: Option<Duration>,
     /// Where it was asked for.
@@ -50,9 +58,17 @@ impl<S: GenServer> Start<S> {
     }
 
     /// Registers the server under this name before `init` runs. A [`Name`] must be one for
-    /// this server's messages; a text becomes one.
+    /// this server's messages; a text becomes one. A server has one name: the last that is given,
+    /// here or with [`via`](Start::via).
     pub fn name(mut self, name: impl Into<Name<S::Message>>) -> Self {
-        self.name = Some(name.into().into());
+        self.name = Some(ServerName::Local(name.into().into()));
+        self
+    }
+
+    /// Registers the server in another registry than the runtime's own; see [`Via`]. The new
+    /// process does it, before `init` runs. If the name is taken, nothing else runs.
+    pub fn via(mut self, via: Arc<dyn Via>) -> Self {
+        self.name = Some(ServerName::Via(via));
         self
     }
 
@@ -75,28 +91,75 @@ impl<S: GenServer> Start<S> {
     }
 
     async fn run(self) -> Result<ServerRef<S::Message>, StartError> {
+        let Start { args, timeout, .. } = self;
         let mut options = SpawnOptions::new().spawned_at(self.place);
         let mut parent = None;
         if self.link {
             options = options.link();
             parent = Some(self_pid());
         }
-        if let Some(name) = self.name {
-            options = options.name(name);
-        }
         if let Some(label) = self.label {
             options = options.label(label);
         }
-        let body = |starter| process::run::<S>(self.args, parent, starter);
-        match proc_lib::start_with(options, self.timeout, body).await {
-            Ok(started) => Ok(ServerRef::from_pid(started.pid)),
-            Err(proc_lib::StartError::Spawn(SpawnError::NameTaken { pid, .. })) => {
-                Err(StartError::AlreadyStarted(pid))
-            }
-            Err(proc_lib::StartError::Timeout) => Err(StartError::Timeout),
-            Err(proc_lib::StartError::Exit(reason)) => Err(StartError::Exit(reason)),
-            Err(other) => Err(StartError::Exit(ExitReason::error(other))),
+        let mut via = None;
+        match self.name {
+            Some(ServerName::Local(name)) => options = options.name(name),
+            Some(ServerName::Via(registry)) => via = Some(registry),
+            None => {}
         }
+        let started = match via {
+            None => {
+                let body = |starter| process::run::<S>(args, parent, starter);
+                proc_lib::start_with(options, timeout, body).await
+            }
+            Some(via) => {
+                let body = |starter| register_and_run::<S>(via, args, parent, starter);
+                proc_lib::start_with(options, timeout, body).await
+            }
+        };
+        match started {
+            Ok(started) => Ok(ServerRef::from_pid(started.pid)),
+            Err(error) => Err(why_not(error)),
+        }
+    }
+}
+
+/// The body of a server that is known to another registry. A future of its own, so that servers
+/// without one have no room for it.
+async fn register_and_run<S: GenServer>(
+    via: Arc<dyn Via>,
+    args: S::Args,
+    parent: Option<Pid>,
+    starter: InitAck<()>,
+) -> ExitReason {
+    if let Err(pid) = via.register() {
+        starter.fail(ExitReason::error(Taken(pid)));
+        return ExitReason::Normal;
+    }
+    drop(via);
+    process::run::<S>(args, parent, starter).await
+}
+
+/// What a server says whose name is taken. Private, so that no `init` can say it.
+#[derive(Debug, thiserror::Error)]
+#[error("the name is taken by {0}")]
+struct Taken(Pid);
+
+fn why_not(error: proc_lib::StartError) -> StartError {
+    match error {
+        proc_lib::StartError::Spawn(SpawnError::NameTaken { pid, .. }) => {
+            StartError::AlreadyStarted(pid)
+        }
+        proc_lib::StartError::Timeout => StartError::Timeout,
+        proc_lib::StartError::Exit(reason) => {
+            if let ExitReason::Error(error) = &reason
+                && let Some(&Taken(pid)) = error.downcast_ref()
+            {
+                return StartError::AlreadyStarted(pid);
+            }
+            StartError::Exit(reason)
+        }
+        other => StartError::Exit(ExitReason::error(other)),
     }
 }
 

@@ -1,0 +1,163 @@
+//! Names of the runtime's own, together with the type of message that goes there.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use regrow_runtime::{Destination, Pid};
+
+use crate::ServerRef;
+
+/// A registered name together with the type of message its owner takes.
+///
+/// ```
+/// use regrow_supervisor::Name;
+///
+/// enum Query { Ping }
+/// const DB_POOL: Name<Query> = Name::new("db_pool");
+/// assert_eq!(DB_POOL.as_str(), "db_pool");
+/// ```
+pub struct Name<M> {
+    pub(crate) text: Text,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M> Name<M> {
+    /// A name known at compile time.
+    pub const fn new(name: &'static str) -> Self {
+        Name {
+            text: Text::Static(name),
+            message: PhantomData,
+        }
+    }
+
+    /// A name made at run time.
+    pub fn from_string(name: String) -> Self {
+        Name {
+            text: Text::Shared(name.into()),
+            message: PhantomData,
+        }
+    }
+
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        self.text.as_str()
+    }
+}
+
+impl<M: Send + 'static> Name<M> {
+    /// A reference that looks the name up for each message.
+    pub fn server_ref(&self) -> ServerRef<M> {
+        self.into()
+    }
+
+    /// Who has the name now.
+    ///
+    /// # Panics
+    ///
+    /// Outside a process.
+    pub fn whereis(&self) -> Option<Pid> {
+        self.server_ref().pid()
+    }
+}
+
+impl<M> Clone for Name<M> {
+    fn clone(&self) -> Self {
+        Name {
+            text: self.text.clone(),
+            message: PhantomData,
+        }
+    }
+}
+
+impl<M> fmt::Debug for Name<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({:?})", self.as_str())
+    }
+}
+
+impl<M> fmt::Display for Name<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<M> From<&'static str> for Name<M> {
+    fn from(name: &'static str) -> Self {
+        Name::new(name)
+    }
+}
+
+impl<M> From<Arc<str>> for Name<M> {
+    fn from(name: Arc<str>) -> Self {
+        Name {
+            text: Text::Shared(name),
+            message: PhantomData,
+        }
+    }
+}
+
+impl<M> From<String> for Name<M> {
+    fn from(name: String) -> Self {
+        Name::from(Arc::from(name))
+    }
+}
+
+impl<M> From<&Name<M>> for Name<M> {
+    fn from(name: &Name<M>) -> Self {
+        name.clone()
+    }
+}
+
+/// A timer for whoever has the name when its time has come.
+impl<M> From<Name<M>> for Destination {
+    fn from(name: Name<M>) -> Self {
+        Destination::Name(name.into())
+    }
+}
+
+impl<M> From<Name<M>> for Arc<str> {
+    fn from(name: Name<M>) -> Self {
+        match name.text {
+            Text::Static(text) => text.into(),
+            Text::Shared(text) => text,
+        }
+    }
+}
+
+impl<M> From<&Name<M>> for Arc<str> {
+    fn from(name: &Name<M>) -> Self {
+        name.clone().into()
+    }
+}
+
+/// A name's text, cheap to clone either way.
+#[derive(Clone, Debug)]
+pub(crate) enum Text {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Text {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Text::Static(text) => text,
+            Text::Shared(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
