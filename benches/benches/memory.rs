@@ -3,12 +3,12 @@
 //! Not a criterion bench: it runs itself once for each kind, since memory that one kind freed would
 //! hide what the next one takes. `cargo bench --bench memory -- 100000` counts over fewer processes.
 
+use std::env;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
-use std::{env, fs};
 
 use regrow::{Pid, Runtime};
-use regrow_benches::{bounded, servers, spawning};
+use regrow_benches::{bounded, resident_bytes, servers, spawning};
 
 const PROCESSES: u64 = 1_000_000;
 const KINDS: [&str; 3] = ["plain", "linked", "gen_server"];
@@ -75,18 +75,4 @@ fn spawn_each(count: u64, spawn: impl Fn() -> Pid) {
     for _ in 0..count {
         spawn();
     }
-}
-
-fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells a process its memory");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("VmRSS is told");
-    let kilobytes: u64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("VmRSS is a number");
-    kilobytes * 1024
 }

@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 pub mod guard;
+pub mod memory;
 pub mod messages;
 pub mod servers;
 pub mod spawning;
 pub mod timers;
 
 pub use guard::bounded;
+pub use memory::resident_bytes;
 
 /// Operations between two yields where a process would otherwise never wait.
 pub const BURST: u64 = 100;

@@ -136,7 +136,7 @@ pub async fn kill_restart(count: u64) -> Vec<Duration> {
         let old = VICTIM.whereis().expect("the victim is up");
         let begin = Instant::now();
         regrow::exit(old, ExitReason::Kill);
-        answered(old).await;
+        answered(&VICTIM, old).await;
         latencies.push(begin.elapsed());
     }
     supervisor
@@ -146,11 +146,47 @@ pub async fn kill_restart(count: u64) -> Vec<Duration> {
     latencies
 }
 
-async fn answered(old: Pid) {
+/// Kills the oldest of so many children `count` times; how long in all until the youngest, which
+/// is stopped first and started last, answered again.
+pub async fn one_for_all(children: usize, count: u64) -> Duration {
+    let names: Vec<Name<Command>> = (0..children)
+        .map(|index| Name::from_string(format!("bench_{index}")))
+        .collect();
+    let mut supervisor =
+        Supervisor::new(Strategy::OneForAll).intensity(1_000_000, Duration::from_secs(1));
+    for name in &names {
+        let named = name.clone();
+        let start = move || Counter::start_link(()).name(&named);
+        supervisor = supervisor.child(ChildSpec::new(name.as_str(), start));
+    }
+    let supervisor = supervisor
+        .start_link()
+        .await
+        .expect("the supervisor starts");
+    let (oldest, youngest) = (&names[0], &names[children - 1]);
+    let begin = Instant::now();
+    for _ in 0..count {
+        let old = youngest.whereis().expect("the youngest is up");
+        regrow::exit(
+            oldest.whereis().expect("the oldest is up"),
+            ExitReason::Kill,
+        );
+        answered(youngest, old).await;
+    }
+    let elapsed = begin.elapsed();
+    supervisor
+        .stop(ExitReason::Normal, None)
+        .await
+        .expect("the supervisor stops");
+    elapsed
+}
+
+/// Until another process than `old` has the name and answers.
+async fn answered(name: &Name<Command>, old: Pid) {
     loop {
-        match VICTIM.whereis() {
+        match name.whereis() {
             Some(new) if new != old => {
-                if VICTIM.server_ref().call(Command::Get).await.is_ok() {
+                if name.server_ref().call(Command::Get).await.is_ok() {
                     return;
                 }
             }

@@ -5,7 +5,7 @@
 %% prints SAMPLES lines `ROW value`; the value is nanoseconds per operation
 %% unless the row is about memory (bytes) or idle CPU (microseconds a second).
 -module(bench).
--export([main/1, init/1, handle_call/3, handle_cast/2, start_counter/0, start_named/0]).
+-export([main/1, init/1, handle_call/3, handle_cast/2, start_counter/0, start_named/1]).
 
 -define(RING, 503).
 -define(SENDERS, 8).
@@ -105,11 +105,14 @@ work('start-terminate-child', N) ->
     Nanos = timed(N, fun() -> start_terminate(Sup, N) end),
     stop_linked(Sup),
     Nanos;
-work('kill-restart', N) ->
-    {ok, Sup} = supervisor:start_link(?MODULE, permanent),
-    Latencies = lists:sort([kill_restart() || _ <- lists:seq(1, N)]),
+work('kill-restart', N) -> kill_restart(N, 0.5);
+work('kill-restart-p99', N) -> kill_restart(N, 0.99);
+work('kill-restart-p999', N) -> kill_restart(N, 0.999);
+work('one-for-all-100', N) ->
+    {ok, Sup} = supervisor:start_link(?MODULE, {all, 100}),
+    Nanos = timed(N, fun() -> one_for_all(100, N) end),
     stop_linked(Sup),
-    lists:nth(max(1, N div 2), Latencies);
+    Nanos;
 work('memory-plain', N) -> memory(N, fun() -> spawn(fun idle/0) end);
 work('memory-linked', N) -> memory(N, fun() -> spawn_link(fun idle/0) end);
 work('memory-gen-server', N) -> memory(N, fun() -> gen_server:start_link(?MODULE, counter, []) end);
@@ -223,18 +226,33 @@ start_terminate(Sup, N) ->
     ok = supervisor:terminate_child(Sup, Pid),
     start_terminate(Sup, N - 1).
 
+kill_restart(N, Share) ->
+    {ok, Sup} = supervisor:start_link(?MODULE, permanent),
+    Latencies = lists:sort([kill_restart() || _ <- lists:seq(1, N)]),
+    stop_linked(Sup),
+    lists:nth(min(N, trunc(N * Share) + 1), Latencies).
+
 kill_restart() ->
     Old = whereis(bench_victim),
     Start = erlang:monotonic_time(nanosecond),
     exit(Old, kill),
-    answered(Old),
+    answered(bench_victim, Old),
     erlang:monotonic_time(nanosecond) - Start.
 
-answered(Old) ->
-    case whereis(bench_victim) of
-        undefined -> erlang:yield(), answered(Old);
-        Old -> erlang:yield(), answered(Old);
-        New -> try gen_server:call(New, get) of 0 -> ok catch exit:_ -> answered(Old) end
+%% Kills the oldest child; the youngest is stopped first and started last.
+one_for_all(_, N) when N =< 0 -> ok;
+one_for_all(Children, N) ->
+    Youngest = child_name(Children - 1),
+    Old = whereis(Youngest),
+    exit(whereis(child_name(0)), kill),
+    answered(Youngest, Old),
+    one_for_all(Children, N - 1).
+
+answered(Name, Old) ->
+    case whereis(Name) of
+        undefined -> erlang:yield(), answered(Name, Old);
+        Old -> erlang:yield(), answered(Name, Old);
+        New -> try gen_server:call(New, get) of 0 -> ok catch exit:_ -> answered(Name, Old) end
     end.
 
 stop_linked(Pid) ->
@@ -248,7 +266,8 @@ idle() -> receive stop -> ok end.
 %% --- the gen_server and the supervisors -----------------------------------
 
 start_counter() -> gen_server:start_link(?MODULE, counter, []).
-start_named() -> gen_server:start_link({local, bench_victim}, ?MODULE, counter, []).
+start_named(Name) -> gen_server:start_link({local, Name}, ?MODULE, counter, []).
+child_name(Index) -> list_to_atom("bench_" ++ integer_to_list(Index)).
 
 init(counter) -> {ok, 0};
 init(dynamic) ->
@@ -256,7 +275,11 @@ init(dynamic) ->
           [#{id => counter, start => {?MODULE, start_counter, []}, restart => temporary}]}};
 init(permanent) ->
     {ok, {#{strategy => one_for_one, intensity => 1000000, period => 1},
-          [#{id => victim, start => {?MODULE, start_named, []}}]}}.
+          [#{id => victim, start => {?MODULE, start_named, [bench_victim]}}]}};
+init({all, Children}) ->
+    Names = [child_name(Index) || Index <- lists:seq(0, Children - 1)],
+    {ok, {#{strategy => one_for_all, intensity => 1000000, period => 1},
+          [#{id => Name, start => {?MODULE, start_named, [Name]}} || Name <- Names]}}.
 
 handle_call(get, _, Value) -> {reply, Value, Value}.
 handle_cast(add, Value) -> {noreply, Value + 1}.

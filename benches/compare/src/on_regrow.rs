@@ -70,11 +70,10 @@ async fn sample(row: Row, count: u64) -> f64 {
         Row::SendAfterCancel => (timers::arm_and_cancel(count), count),
         Row::SendAfter => (timers::send_after(count).await, count),
         Row::StartTerminateChild => (servers::start_terminate_child(count).await, count),
-        Row::KillRestart => {
-            let mut latencies = servers::kill_restart(count).await;
-            latencies.sort();
-            (latencies[latencies.len() / 2], 1)
-        }
+        Row::KillRestart => (quantile(servers::kill_restart(count).await, 0.5), 1),
+        Row::KillRestartP99 => (quantile(servers::kill_restart(count).await, 0.99), 1),
+        Row::KillRestartP999 => (quantile(servers::kill_restart(count).await, 0.999), 1),
+        Row::OneForAll100 => (servers::one_for_all(100, count).await, count),
         Row::Canary => (canary(count).await, count),
         Row::TcpEcho => {
             return echo(Duration::from_millis(count))
@@ -87,6 +86,12 @@ async fn sample(row: Row, count: u64) -> f64 {
         Row::IdleCpu => return idle_cpu(Duration::from_millis(count)).await,
     };
     time.as_nanos() as f64 / operations as f64
+}
+
+fn quantile(mut latencies: Vec<Duration>, share: f64) -> Duration {
+    latencies.sort();
+    let index = (latencies.len() as f64 * share) as usize;
+    latencies[index.min(latencies.len() - 1)]
 }
 
 async fn echo(time: Duration) -> io::Result<f64> {

@@ -65,6 +65,9 @@ async fn sample(row: Row, count: u64) -> f64 {
         | Row::LinkedDie
         | Row::StartTerminateChild
         | Row::KillRestart
+        | Row::KillRestartP99
+        | Row::KillRestartP999
+        | Row::OneForAll100
         | Row::MemoryLinked
         | Row::MemoryGenServer => unreachable!("tokio has no counterpart; the table says so"),
     }

@@ -40,6 +40,15 @@ pub enum Row {
     StartTerminateChild,
     /// From killing a supervised gen_server to its successor's first answer
     KillRestart,
+    /// The same, the slowest of a hundred
+    #[value(name = "kill-restart-p99")]
+    KillRestartP99,
+    /// The same, the slowest of a thousand
+    #[value(name = "kill-restart-p999")]
+    KillRestartP999,
+    /// From killing one of 100 children under one_for_all until the youngest answers again
+    #[value(name = "one-for-all-100")]
+    OneForAll100,
     /// TCP echo over 64 connections, requests a second
     TcpEcho,
     /// Memory of a process that waits for a message
@@ -133,6 +142,14 @@ const BASE: Spec = Spec {
     tokio: true,
     repeated: true,
     goals: &[],
+};
+
+const KILL_RESTART: Spec = Spec {
+    count: 10_000,
+    count_beam: Some(5_000),
+    tokio: false,
+    goals: &[Times(Beam, 20.0)],
+    ..BASE
 };
 
 const STATE: Spec = Spec {
@@ -260,10 +277,22 @@ impl Row {
             },
             Row::KillRestart => Spec {
                 title: "kill -> new incarnation answers, p50",
-                count: 10_000,
-                count_beam: Some(2_000),
+                ..KILL_RESTART
+            },
+            Row::KillRestartP99 => Spec {
+                title: "kill -> new incarnation answers, p99",
+                ..KILL_RESTART
+            },
+            Row::KillRestartP999 => Spec {
+                title: "kill -> new incarnation answers, p99.9",
+                ..KILL_RESTART
+            },
+            Row::OneForAll100 => Spec {
+                title: "one_for_all, 100 children, all restarted",
+                count: 500,
+                count_beam: Some(200),
                 tokio: false,
-                goals: &[Times(Beam, 20.0)],
+                goals: &[Times(Beam, 15.0)],
                 ..BASE
             },
             Row::TcpEcho => Spec {

@@ -3,13 +3,12 @@
 //!
 //! `cargo run --release -p regrow-benches --bin churn -- --help`
 
-use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use regrow::{Exit, ExitReason, Pid, Runtime, process_info, self_pid, system_info};
-use regrow_benches::spawning;
+use regrow_benches::{resident_bytes, spawning};
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -74,10 +73,10 @@ fn run(what: What, options: &Options) -> bool {
 
 async fn short(count: u64) -> bool {
     spawning::spawn_exit(count).await;
-    let first = resident();
+    let first = resident_bytes() / 1024;
     println!("short: {first} kB resident after {count} processes");
     spawning::spawn_exit(9 * count).await;
-    let last = resident();
+    let last = resident_bytes() / 1024;
     let growth = 100.0 * (last as f64 / first as f64 - 1.0);
     println!("short: {last} kB after {}: {growth:+.1} %", 10 * count);
     growth <= 5.0
@@ -108,14 +107,14 @@ async fn children(count: u64) -> bool {
 }
 
 async fn plain(count: u64) -> bool {
-    let before = resident();
+    let before = resident_bytes();
     let pids: Vec<Pid> = (0..count)
         .map(|_| regrow::spawn(spawning::idle()))
         .collect();
     settle().await;
     // The list of pids is ours, not theirs.
     let list = (pids.len() * size_of::<Pid>()) as f64;
-    tell("plain", count, (resident() - before) as f64 * 1024.0 - list);
+    tell("plain", count, (resident_bytes() - before) as f64 - list);
     let start = Instant::now();
     pids.into_iter()
         .for_each(|pid| regrow::exit(pid, ExitReason::Kill));
@@ -130,7 +129,7 @@ async fn plain(count: u64) -> bool {
 async fn linked(count: u64) -> bool {
     struct Crash;
     regrow::trap_exit(true);
-    let before = resident();
+    let before = resident_bytes();
     let parent = regrow::spawn_link(async move {
         for _ in 0..count {
             regrow::spawn_link(spawning::idle());
@@ -142,7 +141,7 @@ async fn linked(count: u64) -> bool {
         regrow::sleep(Duration::from_millis(10)).await;
     }
     settle().await;
-    tell("linked", count, (resident() - before) as f64 * 1024.0);
+    tell("linked", count, (resident_bytes() - before) as f64);
     let start = Instant::now();
     regrow::send(parent, Crash);
     regrow::receive::<Exit>().await;
@@ -172,12 +171,4 @@ async fn until_processes(count: u64) {
     while system_info().processes > count {
         regrow::yield_now().await;
     }
-}
-
-/// Kilobytes of resident memory.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells a process its memory");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    kilobytes.expect("VmRSS is a number of kilobytes")
 }
