@@ -89,6 +89,7 @@
 #![warn(missing_docs)]
 
 mod application;
+mod behaviour;
 mod call;
 mod child;
 mod dynamic;

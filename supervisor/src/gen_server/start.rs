@@ -10,8 +10,8 @@ use std::time::Duration;
 use regrow_runtime::proc_lib::{self, InitAck};
 use regrow_runtime::{ExitReason, Pid, SpawnError, SpawnOptions, self_pid, wait_at};
 
-use super::GenServer;
-use super::process;
+use super::{GenServer, process};
+use crate::behaviour::{Behaviour, Server};
 use crate::{Name, ServerRef, Via};
 
 /// Where a server's name is kept.
@@ -22,7 +22,8 @@ enum ServerName {
 }
 
 /// A server about to be started, from [`GenServer::start`] or [`GenServer::start_link`]; awaiting
-/// it starts it and gives a [`ServerRef`] once its `init` is done.
+/// it starts it and gives a [`ServerRef`] once its `init` is done. State machines are started in
+/// the same way; `B` says which of the two it is.
 ///
 /// # Errors
 ///
@@ -34,8 +35,8 @@ enum ServerName {
 ///
 /// When awaited outside a process.
 #[must_use = "nothing is started until this is awaited"]
-pub struct Start<S: GenServer> {
-    args: S::Args,
+pub struct Start<S, B: Behaviour<S> = Server> {
+    args: B::Args,
     link: bool,
     name: Option<ServerName>,
     label: Option<Arc<str>>,
@@ -44,9 +45,22 @@ pub struct Start<S: GenServer> {
     place: &'static Location<'static>,
 }
 
-impl<S: GenServer> Start<S> {
+impl<S: GenServer> Behaviour<S> for Server {
+    type Args = S::Args;
+    type Message = S::Message;
+
+    fn run(
+        args: S::Args,
+        parent: Option<Pid>,
+        starter: InitAck<()>,
+    ) -> impl Future<Output = ExitReason> + Send + 'static {
+        process::run::<S>(args, parent, starter)
+    }
+}
+
+impl<S: 'static, B: Behaviour<S>> Start<S, B> {
     #[track_caller]
-    pub(super) fn new(args: S::Args, link: bool) -> Self {
+    pub(crate) fn new(args: B::Args, link: bool) -> Self {
         Start {
             args,
             link,
@@ -60,7 +74,7 @@ impl<S: GenServer> Start<S> {
     /// Registers the server under this name before `init` runs. A [`Name`] must be one for
     /// this server's messages; a text becomes one. A server has one name: the last that is given,
     /// here or with [`via`](Start::via).
-    pub fn name(mut self, name: impl Into<Name<S::Message>>) -> Self {
+    pub fn name(mut self, name: impl Into<Name<B::Message>>) -> Self {
         self.name = Some(ServerName::Local(name.into().into()));
         self
     }
@@ -90,7 +104,7 @@ impl<S: GenServer> Start<S> {
         self
     }
 
-    async fn run(self) -> Result<ServerRef<S::Message>, StartError> {
+    async fn run(self) -> Result<ServerRef<B::Message>, StartError> {
         let Start { args, timeout, .. } = self;
         let mut options = SpawnOptions::new().spawned_at(self.place);
         let mut parent = None;
@@ -109,11 +123,11 @@ impl<S: GenServer> Start<S> {
         }
         let started = match via {
             None => {
-                let body = |starter| process::run::<S>(args, parent, starter);
+                let body = |starter| B::run(args, parent, starter);
                 proc_lib::start_with(options, timeout, body).await
             }
             Some(via) => {
-                let body = |starter| register_and_run::<S>(via, args, parent, starter);
+                let body = |starter| register_and_run::<S, B>(via, args, parent, starter);
                 proc_lib::start_with(options, timeout, body).await
             }
         };
@@ -126,9 +140,9 @@ impl<S: GenServer> Start<S> {
 
 /// The body of a server that is known to another registry. A future of its own, so that servers
 /// without one have no room for it.
-async fn register_and_run<S: GenServer>(
+async fn register_and_run<S: 'static, B: Behaviour<S>>(
     via: Arc<dyn Via>,
-    args: S::Args,
+    args: B::Args,
     parent: Option<Pid>,
     starter: InitAck<()>,
 ) -> ExitReason {
@@ -137,7 +151,7 @@ async fn register_and_run<S: GenServer>(
         return ExitReason::Normal;
     }
     drop(via);
-    process::run::<S>(args, parent, starter).await
+    B::run(args, parent, starter).await
 }
 
 /// What a server says whose name is taken. Private, so that no `init` can say it.
@@ -163,8 +177,8 @@ fn why_not(error: proc_lib::StartError) -> StartError {
     }
 }
 
-impl<S: GenServer> IntoFuture for Start<S> {
-    type Output = Result<ServerRef<S::Message>, StartError>;
+impl<S: 'static, B: Behaviour<S>> IntoFuture for Start<S, B> {
+    type Output = Result<ServerRef<B::Message>, StartError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -172,7 +186,7 @@ impl<S: GenServer> IntoFuture for Start<S> {
     }
 }
 
-impl<S: GenServer> fmt::Debug for Start<S> {
+impl<S, B: Behaviour<S>> fmt::Debug for Start<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Start")
             .field("server", &std::any::type_name::<S>())

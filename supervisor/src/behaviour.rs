@@ -1,0 +1,26 @@
+//! What the kinds of server have in common: how one is started.
+
+use std::future::Future;
+
+use regrow_runtime::proc_lib::InitAck;
+use regrow_runtime::{ExitReason, Pid};
+
+/// A kind of server, and what it is for a server of type `S`. One type can be told of several
+/// kinds, where a trait that `S` itself has could not be.
+pub trait Behaviour<S>: 'static {
+    /// What its `init` gets.
+    type Args: Send + 'static;
+    /// What it can be told.
+    type Message: Send + 'static;
+
+    /// The body of its process.
+    fn run(
+        args: Self::Args,
+        parent: Option<Pid>,
+        starter: InitAck<()>,
+    ) -> impl Future<Output = ExitReason> + Send + 'static;
+}
+
+/// [`GenServer`](crate::GenServer)s.
+#[derive(Debug)]
+pub struct Server;
