@@ -196,6 +196,17 @@ impl<T> AnswerReceiver<T> {
     /// Takes the answer, or sees to it that the waker of `cx` is woken when it
     /// comes. `Ready(None)` if it was taken before.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_if(cx, |_| true)
+    }
+
+    /// The same, if `may_take` allows it when the answer is there: what the sender did before
+    /// is seen in it. If not it is pending, and whoever polls must see to the next poll.
+    #[inline]
+    pub fn poll_if(
+        &mut self,
+        cx: &mut Context<'_>,
+        may_take: impl FnOnce(&mut Context<'_>) -> bool,
+    ) -> Poll<Option<T>> {
         let Some(pointer) = self.cell else {
             return Poll::Ready(None);
         };
@@ -203,7 +214,12 @@ impl<T> AnswerReceiver<T> {
         let cell = unsafe { pointer.as_ref() };
         loop {
             match cell.state.load(Ordering::Acquire) {
-                DONE => return Poll::Ready(Some(self.finish(pointer))),
+                DONE => {
+                    return match may_take(cx) {
+                        true => Poll::Ready(Some(self.finish(pointer))),
+                        false => Poll::Pending,
+                    };
+                }
                 EMPTY => {
                     // SAFETY: A3: in `EMPTY` the slot is empty, and ours.
                     unsafe { cell.store_waker(cx.waker().clone()) };

@@ -23,6 +23,7 @@
 //! | [`wake`](Inbox::wake), anybody | `PARKED` -> `AWAKE`+`WOKEN`: **the waker gets the token** | CAS AcqRel | take, park |
 //! | wake | awake -> + `WOKEN`, **also when that changes nothing** | CAS AcqRel | take: what was written before the wake is seen by the next turn |
 //! | [`take`](Inbox::take), token holder, at the start of a turn only | awake -> `AWAKE` | swap AcqRel | push, wake |
+//! | [`has_signals`](Inbox::has_signals), token holder | - | load Relaxed | coherence: after an acquire of something that follows a push, the push or what took its node is seen |
 //! | [`park`](Inbox::park), token holder | `AWAKE` -> `PARKED`, fails if anything came | CAS Release | the next push or wake |
 //! | [`retire`](Inbox::retire), token holder | generation + 1 | swap SeqCst | the generation loads of push and wake |
 //! | [`close`](Inbox::close), token holder | awake -> `CLOSED` | swap AcqRel | push (nodes) |
@@ -206,6 +207,13 @@ impl Inbox {
             batch: unsafe { Batch::from_newest(chain(word)) },
             woken: has(word, WOKEN),
         }
+    }
+
+    /// Whether signals have come since the last take. For the token holder: what was pushed
+    /// before something that it has seen (by an acquire) is either taken, or seen here.
+    #[inline]
+    pub fn has_signals(&self) -> bool {
+        self.word.load(Ordering::Relaxed).addr() & !FLAGS != 0
     }
 
     /// Gives the token up, unless something has arrived since the take: then it

@@ -1,7 +1,7 @@
 //! The answer cell under the model checker; `loom.rs` says how to run it.
 //!
-//! Who waits gets the value or is woken; a value is dropped once; the waker and
-//! the value are never touched by both sides at once. (The cell's own memory is
+//! Who waits gets the value or is woken; a value is dropped once; what its sender pushed
+//! before the answer is not overtaken by it; the waker and the value are never touched by both sides at once. (The cell's own memory is
 //! outside loom's sight; Miri watches that.)
 
 #![cfg(loom)]
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::sync::{Arc, Notify};
 use loom::thread;
-use regrow_mailbox::{AnswerSender, answer};
+use regrow_mailbox::{AnswerSender, Envelope, Inbox, answer};
 
 /// Wakes a thread of the model.
 struct Rouse(Arc<Notify>);
@@ -101,4 +101,29 @@ fn an_answer_that_nobody_waits_for_any_more_is_dropped_once() {
             assert_eq!(drops.load(StdOrdering::Relaxed), 1);
         });
     }
+}
+
+#[test]
+fn what_was_pushed_before_the_answer_is_taken_or_seen() {
+    loom::model(|| {
+        let inbox = Arc::new(Inbox::new());
+        let generation = inbox.open(0);
+        let (sender, mut receiver) = answer::<u32>();
+        let server = {
+            let inbox = inbox.clone();
+            thread::spawn(move || {
+                inbox.push(Envelope::new(generation, 0, "first")).unwrap();
+                answer_and_wake(sender, 5);
+            })
+        };
+        // A turn: the inbox is taken at its start only.
+        let is_taken = inbox.take().batch.pop().is_some();
+        let (_, waker) = waker();
+        let mut cx = Context::from_waker(&waker);
+        let may_take = |_: &mut Context<'_>| is_taken || !inbox.has_signals();
+        if receiver.poll_if(&mut cx, may_take).is_ready() {
+            assert!(is_taken, "the answer has overtaken the push");
+        }
+        server.join().unwrap();
+    });
 }

@@ -2,6 +2,14 @@
 //!
 //! The cell and its states are in `regrow_mailbox::answer`; here it gets a timeout,
 //! and a sender that cannot be forgotten: dropped unanswered, it fails the call.
+//!
+//! # An answer overtakes nothing
+//!
+//! It does not go through the caller's inbox, and so could pass what its sender sent by that
+//! way just before: an exit signal, say. So an answer that is there is not taken in a turn
+//! that has not taken the whole inbox, but in the next. Whoever sees the answer sees what was
+//! pushed before it, so one look at the inbox word tells; and one more turn is enough,
+//! whatever else comes meanwhile. (The model is `mailbox/tests/loom_answer.rs`.)
 
 use std::fmt;
 use std::panic::Location;
@@ -11,10 +19,13 @@ use std::time::Duration;
 
 use regrow_mailbox::{AnswerReceiver, AnswerSender, answer};
 
-use super::budget::{Refused, poll_budget};
+use super::budget::{Refused, poll_again, poll_budget};
+use super::table;
 use super::wait_site::waiting_at;
+use super::waker::plain_pid;
 use crate::local;
 use crate::panic::{contain, wake_caught};
+use crate::pid::Pid;
 use crate::reason::ExitReason;
 use crate::timer::Alarm;
 
@@ -72,6 +83,11 @@ fn complete<R: Send>(sender: Sender<R>, result: Result<R, ReplyError>) {
 /// reaches the waiting side directly and not through its mailbox, and works
 /// between processes, threads, and tasks of other executors.
 ///
+/// A reply overtakes nothing: what its sender sent to the waiting process before, exit signals
+/// included, has been received when the reply is. The exception is a reply that is polled with
+/// a waker that is not the process's own, as a `FuturesUnordered` does: it is ready as soon as
+/// it is there, and what was sent before it may take effect up to a turn later.
+///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
 /// use regrow_runtime::{ReplyTo, receive, reply_channel, send, spawn};
@@ -99,6 +115,7 @@ pub fn reply_channel<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
         receiver,
         alarm: None,
         refused: Refused::default(),
+        put_off: None,
     };
     (reply_to, reply)
 }
@@ -206,6 +223,8 @@ pub struct Reply<R: Send + 'static> {
     receiver: AnswerReceiver<Result<R, ReplyError>>,
     alarm: Option<Alarm>,
     refused: Refused,
+    /// The answer was there in that turn of the process, and the inbox was not empty.
+    put_off: Option<u8>,
 }
 
 impl<R: Send + 'static> Reply<R> {
@@ -217,20 +236,58 @@ impl<R: Send + 'static> Reply<R> {
     }
 }
 
+/// Whether an answer that is there must wait for the next turn.
+#[inline]
+fn is_early(put_off: &mut Option<u8>, cx: &mut Context<'_>) -> bool {
+    local::with(|local| {
+        let Some(header) = local.current.get() else {
+            return false;
+        };
+        // Behind a waker of its own there may be somebody who keeps this turn until we are ready.
+        if plain_pid(cx.waker()) != Some(local.pid.get()) {
+            return false;
+        }
+        let turn = header.turns.get();
+        match *put_off {
+            None if !has_untaken(local.pid.get()) => return false,
+            None => *put_off = Some(turn),
+            Some(earlier) if earlier == turn => {}
+            Some(_) => return false,
+        }
+        poll_again(local, cx);
+        true
+    })
+}
+
+/// Whether signals have come to the current process that this turn has not taken.
+#[inline]
+fn has_untaken(packed: u64) -> bool {
+    let slot = Pid::unpack(packed).and_then(|pid| table::slot(pid.index()));
+    slot.is_some_and(|slot| slot.inbox.has_signals())
+}
+
 impl<R: Send + 'static> Future for Reply<R> {
     type Output = Result<R, ReplyError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // An answer that is there already must not let a loop of calls go on for ever.
         ready!(poll_budget(1, &self.refused, cx));
-        if let Poll::Ready(answer) = self.receiver.poll(cx) {
-            self.alarm = None;
+        let Self {
+            receiver,
+            alarm,
+            put_off,
+            ..
+        } = &mut *self;
+        let mut poll_answer =
+            |cx: &mut Context<'_>| receiver.poll_if(cx, |cx| !is_early(put_off, cx));
+        if let Poll::Ready(answer) = poll_answer(cx) {
+            *alarm = None;
             return match answer {
                 Some(result) => Poll::Ready(result),
                 None => panic!("`Reply` polled after completion"),
             };
         }
-        let in_time = match &mut self.alarm {
+        let in_time = match alarm {
             Some(alarm) => alarm.poll(cx).is_pending(),
             None => true,
         };
@@ -238,8 +295,9 @@ impl<R: Send + 'static> Future for Reply<R> {
             return Poll::Pending;
         }
         // An answer that came at the last moment counts.
-        match self.receiver.poll(cx) {
+        match poll_answer(cx) {
             Poll::Ready(Some(result)) => Poll::Ready(result),
+            _ if put_off.is_some() => Poll::Pending,
             _ => Poll::Ready(Err(ReplyError::Timeout)),
         }
     }
