@@ -102,7 +102,10 @@ mod supervisor;
 mod tree;
 mod via;
 
-pub use application::Application;
+pub use application::{
+    Application, ApplicationEnded, ApplicationInfo, Applications, Dependency,
+    EnsureAllStartedError, StartApplicationError, StartType, StopApplicationError,
+};
 pub use call::{Call, CallError};
 pub use child::{
     Child, ChildInfo, ChildSpec, ChildState, ChildType, Counts, Restart, Shutdown, SpecError,

@@ -5,6 +5,7 @@ mod common;
 
 mod api;
 mod application;
+mod applications;
 mod dynamic;
 mod gen_server;
 mod intensity;
