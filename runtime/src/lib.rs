@@ -35,7 +35,8 @@
 //!
 //! # Where things are
 //!
-//! - [`Runtime`], [`Handle`]: starting a runtime, and reaching it from outside.
+//! - [`Runtime`], [`Handle`]: starting a runtime, and reaching it from outside; [`Handle::extension`]: what it
+//!   keeps for a library.
 //! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: births.
 //! - [`proc_lib`]: births and ends that somebody waits for.
 //! - [`send`], [`receive`](receive()), [`receive!`], [`receive_any`], [`try_receive`], [`receive_down`], [`reply_channel`]: messages.
@@ -59,6 +60,7 @@ compile_error!("regrow runs on Linux only: its sockets and idle workers wait in 
 mod blocking;
 mod clock;
 mod events;
+mod extensions;
 mod handle;
 mod labels;
 mod local;
@@ -93,7 +95,9 @@ pub use pid::{MonitorRef, Pid};
 pub use process::alias::{Alias, AliasMode, MonitorAliasMode, alias, alias_with, unalias};
 pub use process::ancestry::Ancestor;
 pub use process::budget::{YieldNow, consume_reductions, yield_now};
-pub use process::info::{ProcessInfo, Status, is_alive, process_info, processes, set_label};
+pub use process::info::{
+    ProcessInfo, Status, is_alive, process_info, processes, seems_alive, set_label,
+};
 pub use process::limit::{MailboxLimit, MailboxOverflow, MailboxPolicy, mailbox_limit};
 pub use process::links::{exit, exit_with, link, trap_exit, unlink};
 pub use process::monitors::{demonitor, demonitor_flush, monitor, monitor_alias, monitor_named};

@@ -207,6 +207,29 @@ pub fn is_alive(pid: Pid) -> impl Future<Output = bool> + Send {
     })
 }
 
+/// Whether a process is alive, as far as one can see without asking it.
+///
+/// It is once it has been spawned, and is not once its end has come so far that links and
+/// monitors are told. One that has been killed and has not had its turn since is still alive:
+/// [`is_alive`] asks, and takes a turn of the process; this takes a look at the process table, and
+/// works from any thread. In a [simulation](crate::simulation), only from within.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{exit, ExitReason, receive_down, seems_alive, spawn_monitor};
+///
+/// let (other, end) = spawn_monitor(std::future::pending::<()>());
+/// assert!(seems_alive(other));
+/// exit(other, ExitReason::Kill);
+/// receive_down(end).await;
+/// assert!(!seems_alive(other));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn seems_alive(pid: Pid) -> bool {
+    table::slot(pid.index()).is_some_and(|slot| slot.inbox.generation() == pid.generation())
+}
+
 /// All processes of this runtime, in no order (OTP: `processes/0`). Processes that
 /// are born or die at the same time may or may not be among them.
 ///

@@ -92,11 +92,6 @@ fn drop_undelivered(why: Undelivered, envelope: Envelope) {
     });
 }
 
-/// Whether a process is alive, as far as one can see without asking it.
-pub(crate) fn seems_alive(pid: Pid) -> bool {
-    table::slot(pid.index()).is_some_and(|slot| slot.inbox.generation() == pid.generation())
-}
-
 /// Makes sure that a process gets another turn.
 pub(crate) fn wake(pid: Pid) {
     if let Some(slot) = table::slot(pid.index())

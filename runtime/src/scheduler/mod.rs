@@ -45,6 +45,7 @@ pub(crate) use self::worker::Worker;
 use crate::blocking::pool::{self, Pool};
 use crate::clock;
 use crate::events::Events;
+use crate::extensions::Extensions;
 use crate::labels::Labels;
 use crate::local::{self, Local};
 use crate::names::Names;
@@ -87,6 +88,7 @@ pub(crate) struct Shared {
     pub(crate) started: u64,
     pub(crate) names: Names,
     pub(crate) labels: Labels,
+    pub(crate) extensions: Extensions,
     pub(crate) long_queue: LongQueue,
     /// The threads for blocking work.
     pub(crate) pool: Arc<Pool>,
@@ -165,6 +167,7 @@ impl Shared {
             started: clock::now(),
             names: Names::new(id),
             labels: Labels::default(),
+            extensions: Extensions::default(),
             long_queue: settings.long_queue,
             pool: Pool::new(id, settings.blocking_threads, pool::IDLE),
             events: Events::default(),

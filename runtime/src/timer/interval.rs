@@ -9,7 +9,8 @@ use crate::clock;
 use crate::message::Message;
 use crate::panic::{contain, discard};
 use crate::pid::Pid;
-use crate::process::{seems_alive, send_message};
+use crate::process::info::seems_alive;
+use crate::process::send_message;
 use crate::scheduler::{self, Shared};
 
 /// What an interval sends, and where. The wheel keeps it; each firing has a share.

@@ -52,7 +52,8 @@ use crate::local;
 use crate::message::Message;
 use crate::panic::{contain, wake_caught};
 use crate::pid::Pid;
-use crate::process::{drop_dead_letter, seems_alive, send_message};
+use crate::process::info::seems_alive;
+use crate::process::{drop_dead_letter, send_message};
 use crate::scheduler::{self, Shared};
 
 /// How many entries of a dead process are taken out under one lock.
