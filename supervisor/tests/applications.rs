@@ -156,10 +156,8 @@ fn a_start_error_carries_the_reason_unchanged_however_deep() {
             reason.to_string(),
             "shutdown: failed to start child `child`: died"
         );
-        let panicking = Application::new("panicking").root(|| async {
-            let nothing: Option<Pid> = None;
-            Ok::<_, ExitReason>(nothing.expect("a root"))
-        });
+        let panicking = Application::new("panicking")
+            .root(|| async { None::<Pid>.ok_or_else(|| -> ExitReason { panic!("a root") }) });
         let refused = applications.start(panicking).await.unwrap_err();
         assert!(refused.to_string().contains("a root"), "{refused}");
         assert!(names(&applications).await.is_empty());
