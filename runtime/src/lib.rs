@@ -95,6 +95,7 @@ pub use pid::{MonitorRef, Pid};
 pub use process::alias::{Alias, AliasMode, MonitorAliasMode, alias, alias_with, unalias};
 pub use process::ancestry::Ancestor;
 pub use process::budget::{YieldNow, consume_reductions, yield_now};
+pub use process::garbage::garbage_collect;
 pub use process::info::{
     ProcessInfo, Status, is_alive, process_info, processes, seems_alive, set_label,
 };

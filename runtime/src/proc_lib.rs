@@ -32,6 +32,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::local;
 use crate::message::Exit;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::alias::Alias;
@@ -42,7 +43,7 @@ use crate::process::receive_end::{receive_down, receive_exit};
 use crate::process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
 use crate::process::spawn::{SpawnError, SpawnOptions, Spawned};
 use crate::process::wait_site::waiting_at;
-use crate::process::{push_new, signal, try_self_pid};
+use crate::process::{drop_dead_letter, push_new, signal, try_self_pid};
 use crate::reason::{ExitReason, IntoExitReason};
 use crate::scheduler;
 
@@ -347,6 +348,47 @@ async fn has_ended(pid: Pid) -> ExitReason {
 pub struct Terminate {
     /// What the process should end with.
     pub reason: ExitReason,
+}
+
+/// Sends a message past any [limit](crate::mailbox_limit) of the receiver's mailbox: whoever
+/// has too much to do must hear of this (OTP: system messages, which a behaviour answers beside
+/// its own). Everything else is as for [`send`](crate::send()): it waits behind the messages
+/// sent before.
+///
+/// For those who look after processes, and not for their work: what has no limit can fill the
+/// memory.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{MailboxPolicy, SpawnOptions, proc_lib, receive, self_pid, send};
+///
+/// struct HowAreYou;
+///
+/// let me = self_pid();
+/// let options = SpawnOptions::new().mailbox_limit(1, MailboxPolicy::Refuse);
+/// let busy = options.spawn(async move {
+///     let HowAreYou = receive().await;
+///     send(me, "busy");
+/// });
+/// let busy = busy.unwrap().pid;
+/// send(busy, "work"); // now it is full
+/// proc_lib::send_system(busy, HowAreYou);
+/// assert_eq!(receive::<&str>().await, "busy");
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// In a [simulation](crate::simulation), if `pid` is not of it.
+pub fn send_system<M: Send + 'static>(pid: Pid, message: M) {
+    local::try_with(|local| {
+        local.check_receiver(pid);
+        local.spend(1);
+    });
+    if let Err(dead) = push_new(pid, signal::MESSAGE, message) {
+        drop_dead_letter(dead);
+    }
 }
 
 /// Why [`stop`] did not see the process end as asked.

@@ -316,6 +316,46 @@ fn memory_counts_the_future_the_tables_and_the_messages() {
 }
 
 #[test]
+fn garbage_collect_gives_back_room_and_nothing_that_is_in_use() {
+    run(1, async {
+        trap_exit(true);
+        let me = self_pid();
+        let memory = async || process_info(me).await.unwrap().memory;
+        let fresh = memory().await;
+        let others: Vec<Pid> = (0..50).map(|_| spawn(pending::<()>())).collect();
+        for other in &others {
+            link(*other);
+        }
+        let monitors: Vec<_> = others.iter().map(|other| monitor(*other)).collect();
+        let kept = alias();
+        for other in &others[2..] {
+            regrow_runtime::unlink(*other);
+        }
+        for reference in &monitors[1..] {
+            regrow_runtime::demonitor(*reference);
+        }
+        let before = memory().await;
+        regrow_runtime::garbage_collect();
+        assert!(memory().await < before);
+        let info = process_info(me).await.unwrap();
+        assert_eq!(
+            info.links.iter().collect::<HashSet<_>>(),
+            others[..2].iter().collect()
+        );
+        assert_eq!((info.monitors.len(), info.aliases), (1, 1));
+        exit(others[0], ExitReason::Kill);
+        receive::<Down>().await;
+        receive::<regrow_runtime::Exit>().await;
+        kept.send("through it");
+        assert_eq!(receive::<&str>().await, "through it");
+        unalias(kept);
+        regrow_runtime::unlink(others[1]);
+        regrow_runtime::garbage_collect();
+        assert_eq!(memory().await, fresh, "all tables are gone");
+    });
+}
+
+#[test]
 fn a_thread_asks_by_blocking_and_sees_what_it_did_before() {
     let runtime = Runtime::builder().workers(1).build().unwrap();
     let handle = runtime.handle();

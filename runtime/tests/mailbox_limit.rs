@@ -60,6 +60,29 @@ async fn rest() -> Vec<u32> {
 struct Ask(ReplyTo<u32>);
 
 #[test]
+fn a_system_message_arrives_whatever_the_limit_and_takes_no_place() {
+    run(2, async {
+        for policy in [
+            MailboxPolicy::Wait,
+            MailboxPolicy::Refuse,
+            MailboxPolicy::DropNewest,
+            MailboxPolicy::DropOldest,
+            MailboxPolicy::Kill,
+        ] {
+            let pid = full(2, policy);
+            proc_lib::send_system(pid, "how are you?");
+            assert_eq!(counts(pid).await, (3, 2, 0));
+        }
+        // Nobody there: the call in it is told.
+        let dead = spawn(async {});
+        receive_down(regrow_runtime::monitor(dead)).await;
+        let (reply_to, reply) = reply_channel::<u8>();
+        proc_lib::send_system(dead, reply_to);
+        assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::NoProc)));
+    });
+}
+
+#[test]
 fn a_full_mailbox_does_what_the_table_of_policies_says() {
     use MailboxPolicy::*;
     run(2, async {

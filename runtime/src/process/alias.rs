@@ -104,6 +104,10 @@ impl Aliases {
         bytes_of(&self.0)
     }
 
+    pub(crate) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     /// `unalias`: whether it was active.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         self.0.remove(&id).is_some()

@@ -15,6 +15,7 @@ pub(crate) mod budget;
 pub(crate) mod cell;
 mod crash;
 mod exit;
+pub(crate) mod garbage;
 pub(crate) mod info;
 pub(crate) mod limit;
 pub(crate) mod links;

@@ -95,6 +95,11 @@ impl ForeignWakers {
             + self.keys.capacity() * (size_of::<(usize, usize)>() + 1) * 8 / 7
     }
 
+    fn shrink(&mut self) {
+        self.wakers.shrink_to_fit();
+        self.keys.shrink_to_fit();
+    }
+
     /// At the start of a turn: whether there are so many that most must be stale.
     pub(crate) fn are_many(&mut self) -> bool {
         if self.limit == 0 {
@@ -132,6 +137,10 @@ struct Rare {
 }
 
 impl Rare {
+    fn is_empty(&self) -> bool {
+        self.aliases.len() == 0 && self.names.is_empty()
+    }
+
     fn memory(&self) -> usize {
         size_of::<Rare>() + self.aliases.memory() + bytes_of(&self.names)
     }
@@ -173,6 +182,26 @@ impl Relations {
             + more.foreign.memory()
             + more.failed.capacity() * size_of::<Box<dyn Fail>>()
             + more.rare.as_ref().map_or(0, |it| it.memory())
+    }
+
+    /// Gives back all that the tables do not need at present.
+    pub(crate) fn shrink(&mut self) {
+        let Some(more) = &mut self.more else { return };
+        more.links.shrink_to_fit();
+        more.watchers.shrink_to_fit();
+        more.monitors.shrink_to_fit();
+        more.foreign.shrink();
+        more.failed.shrink_to_fit();
+        if let Some(rare) = &mut more.rare {
+            rare.aliases.shrink();
+            rare.names.shrink_to_fit();
+        }
+        if more.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
+            more.rare = None;
+        }
+        if more.is_empty() {
+            self.more = None;
+        }
     }
 
     /// How many aliases are active.
@@ -417,6 +446,17 @@ fn give_back<K: Eq + Hash, V>(table: &mut FxHashMap<K, V>) {
 impl More {
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// Whether a process without it would be the same.
+    fn is_empty(&self) -> bool {
+        self.links.is_empty()
+            && self.watchers.is_empty()
+            && self.monitors.is_empty()
+            && self.heirs.is_none()
+            && self.foreign.wakers.is_empty()
+            && self.failed.is_empty()
+            && self.rare.is_none()
     }
 
     pub(crate) fn into_parts(self) -> Parts {
