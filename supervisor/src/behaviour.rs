@@ -1,6 +1,7 @@
 //! What the kinds of server have in common: how one is started.
 
 use std::future::Future;
+use std::time::Duration;
 
 use regrow_runtime::proc_lib::InitAck;
 use regrow_runtime::{ExitReason, Pid};
@@ -16,9 +17,18 @@ pub trait Behaviour<S>: 'static {
     /// The body of its process.
     fn run(
         args: Self::Args,
-        parent: Option<Pid>,
+        birth: Birth,
         starter: InitAck<()>,
     ) -> impl Future<Output = ExitReason> + Send + 'static;
+}
+
+/// What a server is born with, beside its arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Birth {
+    /// Whose exit is its end.
+    pub(crate) parent: Option<Pid>,
+    /// How long it is idle before it hibernates, if it is to.
+    pub(crate) hibernate_after: Option<Duration>,
 }
 
 /// [`GenServer`](crate::GenServer)s.

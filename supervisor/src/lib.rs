@@ -83,7 +83,8 @@
 //! as it was told to. Their fields: `supervisor` (name or pid), `id`, `pid`,
 //! `reason`, `restart`, `shutdown`, `child_type`, `significant`, and `restarts_left` with
 //! everything that counts for the intensity. A server that ends abnormally is one error event
-//! with target `regrow::gen_server` and the fields `server`, `pid`, `reason`.
+//! with target `regrow::gen_server` and the fields `server` (its type), `pid`, `name`, `label`,
+//! `last_message`, `state` and `reason`; what the last three say is the server's to choose ([`GenServer::format_status`]). What [`sys::trace`] tells has target `regrow::sys`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -99,6 +100,7 @@ mod name;
 mod report;
 mod server_ref;
 mod supervisor;
+pub mod sys;
 mod tree;
 mod via;
 

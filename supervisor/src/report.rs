@@ -43,9 +43,10 @@ pub(crate) fn contained(report: impl FnOnce()) {
     let _ = caught(|| tracing::error!(target: "regrow::crash", %reason, "a report panicked"));
 }
 
-fn caught(report: impl FnOnce()) -> Result<(), ExitReason> {
-    let report = pin!(catch_panic(async { report() }));
-    match report.poll(&mut Context::from_waker(Waker::noop())) {
+/// Runs the user's code; a panic in it is the error.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    let work = pin!(catch_panic(async { work() }));
+    match work.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
         Poll::Pending => unreachable!("there is nothing to wait for"),
     }

@@ -11,6 +11,7 @@ mod gen_server;
 mod intensity;
 mod model;
 mod one_for_one;
+mod probe;
 mod reaching;
 mod references;
 mod reports;

@@ -73,7 +73,8 @@ pub(crate) type StartFunction = Arc<dyn Fn() -> Starting + Send + Sync>;
 ///
 /// The start function runs *inside the supervisor's process* and must link the process it
 /// starts to it, as `start_link` and `spawn_link` do. While it runs, the supervisor answers
-/// nobody. A panic in it counts as a failed start.
+/// nobody. A panic in it counts as a failed start; a server whose `init`
+/// [ignores](crate::Context::ignore) its start, as [`Child::ignored`].
 ///
 /// Defaults are OTP's: [`Restart::Permanent`], 5 seconds to shut down ([`Shutdown::Infinity`]
 /// for a [supervisor](ChildSpec::supervisor)), not significant.
@@ -195,9 +196,11 @@ impl ChildSpec {
     pub(crate) async fn run_start(start: StartFunction) -> Result<Child, ExitReason> {
         // The call itself is inside, since a start function may panic before its first await.
         let outcome = catch_panic(async move { start().await }).await;
-        outcome
-            .and_then(|started| started)
-            .map_err(StartError::unwrap_reason)
+        match outcome.and_then(|started| started) {
+            Ok(child) => Ok(child),
+            Err(reason) if StartError::is_ignored(&reason) => Ok(Child::ignored()),
+            Err(reason) => Err(StartError::unwrap_reason(reason)),
+        }
     }
 }
 

@@ -1,89 +1,277 @@
 //! The server's side: init, the loop, terminate.
+//!
+//! In boxes is what is rare and large: a server that waits is as large as the largest of what it
+//! may be doing.
 
-use std::time::Duration;
+use std::any::{Any, type_name};
 
 use regrow_runtime::proc_lib::{InitAck, Terminate};
-use regrow_runtime::{Down, Exit, ExitReason, Message, Pid, catch_panic, receive_any, self_pid};
+use regrow_runtime::{
+    Down, Exit, ExitReason, Message, Pid, catch_panic, garbage_collect, monotonic_time,
+    receive_any, yield_now,
+};
 
+use super::not_started;
+use super::report;
+use super::wait::{Expired, Wait, Wanted};
 use super::{Context, GenServer, Info, Next};
-use crate::report::contained;
+use crate::behaviour::Birth;
+use crate::report::{caught, contained};
+use crate::sys::{self, Subject, Sys, SystemMessage};
+
+/// The text of a message whose text panicked.
+const NO_TEXT: &str = "format_message panicked";
 
 /// The body of a server's process.
 pub(super) async fn run<S: GenServer>(
     args: S::Args,
-    parent: Option<Pid>,
+    birth: Birth,
     starter: InitAck<()>,
 ) -> ExitReason {
-    let mut cx = Context::new(parent);
+    let mut cx = Context::new(birth.parent, birth.hibernate_after);
     let mut server = match catch_panic(S::init(args, &mut cx)).await {
         Ok(Ok(server)) => server,
         Ok(Err(reason)) | Err(reason) => {
-            starter.fail(reason.clone());
+            let (told, reason) = not_started::outcome(reason);
+            starter.fail(told);
             return reason;
         }
     };
     starter.ack(());
-    let reason = serve(&mut server, &mut cx).await;
-    let terminated = catch_panic(server.terminate(&reason, &mut cx)).await;
+    let first = cx.first();
+    live(&mut server, &mut cx, first).await
+}
+
+/// From here on there is a state. Returns what the process is to end with.
+pub(super) async fn live<S: GenServer>(
+    server: &mut S,
+    cx: &mut Context<S>,
+    first: Next,
+) -> ExitReason {
+    let End { reason, last } = serve(server, cx, first).await;
+    let terminated = catch_panic(server.terminate(&reason, cx)).await;
     let reason = terminated.err().unwrap_or(reason);
     if !reason.is_normal_like() {
-        contained(|| {
-            tracing::error!(
-                target: "regrow::gen_server",
-                server = std::any::type_name::<S>(),
-                pid = %self_pid(),
-                reason = %reason,
-                "server terminating"
-            );
-        });
+        Box::pin(report::abnormal(server, cx.message_text(), last, &reason)).await;
     }
+    cx.send_late_replies();
     reason
 }
 
-/// Handles messages until something ends the server; returns what.
-async fn serve<S: GenServer>(server: &mut S, cx: &mut Context<S>) -> ExitReason {
-    let mut idle: Option<Duration> = None;
+/// Why a server is to end, and what it had before it then.
+pub(super) struct End {
+    reason: ExitReason,
+    /// The type of the last message; none if there was no message to blame.
+    last: Option<&'static str>,
+}
+
+/// Handles messages until something ends the server.
+async fn serve<S: GenServer>(server: &mut S, cx: &mut Context<S>, first: Next) -> End {
+    let mut wait = match Box::pin(go_on(server, cx, Ok(first), "init")).await {
+        Ok(wait) => wait,
+        Err(end) => return *end,
+    };
     loop {
-        let message = match idle.take() {
-            None => Some(receive_any().await),
-            Some(time) => Box::pin(receive_any().timeout(time)).await.ok(),
+        let event = match wait.take() {
+            None => Event::of(receive_any().await, cx.parent()),
+            Some(wait) => Box::pin(wait_for(*wait, server, cx)).await,
         };
-        let outcome = match Event::of(message, cx.parent) {
-            Event::Message(message) => catch_panic(server.handle(message, cx)).await,
-            Event::Info(info) => Box::pin(catch_panic(server.handle_info(*info, cx))).await,
-            Event::End(reason) => return reason,
+        let (outcome, last) = match event {
+            Event::Message(message) => {
+                let last = type_name::<S::Message>();
+                let text = caught(|| S::format_message(&message));
+                cx.received(last, text.unwrap_or_else(|_| Some(NO_TEXT.to_owned())));
+                (catch_panic(server.handle(message, cx)).await, last)
+            }
+            Event::Info(info) => Box::pin(handle_info(server, cx, *info)).await,
+            Event::System(request) => match Box::pin(system(*request, server, cx, false)).await {
+                None => continue,
+                Some(reason) => return End { reason, last: None },
+            },
+            Event::End(end) => return *end,
         };
         match outcome {
-            Ok(Next::Continue) => {}
-            Ok(Next::Timeout(time)) => idle = Some(time),
-            Ok(Next::Stop(reason)) | Err(reason) => return reason,
+            // What nearly all callbacks answer, without a detour.
+            Ok(Next::Continue) if cx.is_plain() => {}
+            outcome => match Box::pin(go_on(server, cx, outcome, last)).await {
+                Ok(next) => wait = next,
+                Err(end) => return *end,
+            },
         }
     }
 }
 
-/// What a message, or the lack of one, is to a server that takes `M`.
-///
-/// In boxes, here and above, is what is rare and large: a server that waits is as
-/// large as the largest of what it may be doing.
+/// Does what a callback has answered, up to the wait for the next message.
+async fn go_on<S: GenServer>(
+    server: &mut S,
+    cx: &mut Context<S>,
+    outcome: Result<Next, ExitReason>,
+    mut last: &'static str,
+) -> Result<Option<Box<Wait<Message>>>, Box<End>> {
+    let mut outcome = outcome;
+    loop {
+        if let Ok(next) = &outcome {
+            cx.answered(next);
+        }
+        let wanted = match outcome {
+            Ok(Next::Continue) => Wanted::Continue,
+            Ok(Next::Timeout(time)) => Wanted::Timeout(time),
+            Ok(Next::Hibernate) => Wanted::Hibernate,
+            Ok(Next::HandleContinue) => {
+                last = "handle_continue";
+                cx.received(last, None);
+                outcome = catch_panic(server.handle_continue(cx)).await;
+                if let Ok(Next::HandleContinue) = outcome {
+                    // A chain without an end must neither hold the worker nor be deaf to a kill.
+                    yield_now().await;
+                }
+                continue;
+            }
+            Ok(Next::Stop(reason)) | Err(reason) => {
+                let last = Some(last);
+                return Err(Box::new(End { reason, last }));
+            }
+        };
+        return Ok(cx.wait(wanted));
+    }
+}
+
+async fn handle_info<S: GenServer>(
+    server: &mut S,
+    cx: &mut Context<S>,
+    info: Info,
+) -> (Result<Next, ExitReason>, &'static str) {
+    let last = info.type_name();
+    cx.received(last, None);
+    (catch_panic(server.handle_info(info, cx)).await, last)
+}
+
+/// A wait that is not the plain one.
+async fn wait_for<S: GenServer>(
+    wait: Wait<Message>,
+    server: &mut S,
+    cx: &mut Context<S>,
+) -> Event<S::Message> {
+    let mut wait = match wait.due() {
+        Ok(message) => {
+            // As for the chain above.
+            yield_now().await;
+            return Event::of(message, None);
+        }
+        Err(wait) => wait,
+    };
+    loop {
+        if wait.is_hibernating() {
+            if let Err(reason) = caught(|| server.hibernate()) {
+                return Event::End(Box::new(End { reason, last: None }));
+            }
+            garbage_collect();
+        }
+        let message = match wait.left(monotonic_time()) {
+            None => Ok(receive_any().await),
+            Some(left) => receive_any().timeout(left).await,
+        };
+        let event = match message {
+            Ok(message) => Event::of(message, cx.parent()),
+            Err(_) => match wait.expire() {
+                Expired::Timeout => return Event::Info(Box::new(Info::Timeout)),
+                Expired::Event(message) => return Event::of(message, None),
+                Expired::Hibernate(hibernating) => {
+                    wait = hibernating;
+                    continue;
+                }
+            },
+        };
+        let Event::System(request) = event else {
+            contained(|| drop(wait)); // with the message of an event timeout, which is the user's
+            return event;
+        };
+        if let Some(reason) = system(*request, server, cx, wait.is_hibernating()).await {
+            return Event::End(Box::new(End { reason, last: None }));
+        }
+    }
+}
+
+/// Carries out a system message; returns what the server is to end with, if it is.
+async fn system<S: GenServer>(
+    request: SystemMessage,
+    server: &mut S,
+    cx: &mut Context<S>,
+    hibernating: bool,
+) -> Option<ExitReason> {
+    let mut seen = Seen {
+        server,
+        cx,
+        hibernating,
+    };
+    sys::handle(request, &mut seen).await
+}
+
+/// A server as system messages see it.
+struct Seen<'a, S> {
+    server: &'a mut S,
+    cx: &'a mut Context<S>,
+    hibernating: bool,
+}
+
+impl<S: GenServer> Subject for Seen<'_, S> {
+    fn state(&mut self) -> &mut dyn Any {
+        self.server
+    }
+
+    fn parent(&self) -> Option<Pid> {
+        self.cx.parent()
+    }
+
+    fn sys(&mut self) -> &mut Sys {
+        self.cx.sys()
+    }
+
+    fn show(&self) -> String {
+        report::formatted(self.server, None, None).state
+    }
+
+    fn behaviour(&self) -> &'static str {
+        "gen_server"
+    }
+
+    fn module(&self) -> &'static str {
+        type_name::<S>()
+    }
+
+    fn is_hibernating(&self) -> bool {
+        self.hibernating
+    }
+}
+
+/// What a message is to a server that takes `M`.
 enum Event<M> {
     Message(M),
     Info(Box<Info>),
-    End(ExitReason),
+    System(Box<SystemMessage>),
+    End(Box<End>),
 }
 
 impl<M: Send + 'static> Event<M> {
-    fn of(message: Option<Message>, parent: Option<Pid>) -> Self {
-        let Some(message) = message else {
-            return Event::Info(Box::new(Info::Timeout));
-        };
+    fn of(message: Message, parent: Option<Pid>) -> Self {
         // Before the server's own type, which could be `Exit`.
         if let Some(exit) = message.peek::<Exit>()
             && Some(exit.pid) == parent
         {
-            return Event::End(exit.reason.clone());
+            let reason = exit.reason.clone();
+            let last = Some("Exit");
+            return Event::End(Box::new(End { reason, last }));
         }
         let message = match message.downcast::<M>() {
             Ok(own) => return Event::Message(own),
+            Err(other) => other,
+        };
+        Event::foreign(message)
+    }
+
+    fn foreign(message: Message) -> Self {
+        let message = match message.downcast::<SystemMessage>() {
+            Ok(request) => return Event::System(Box::new(request)),
             Err(other) => other,
         };
         let message = match message.downcast::<Exit>() {
@@ -95,7 +283,7 @@ impl<M: Send + 'static> Event<M> {
             Err(other) => other,
         };
         match message.downcast::<Terminate>() {
-            Ok(Terminate { reason, .. }) => Event::End(reason),
+            Ok(Terminate { reason, .. }) => Event::End(Box::new(End { reason, last: None })),
             Err(other) => Event::Info(Box::new(Info::Message(other))),
         }
     }

@@ -2,16 +2,21 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_runtime::proc_lib::{self, InitAck};
-use regrow_runtime::{ExitReason, Pid, SpawnError, SpawnOptions, self_pid, wait_at};
+use regrow_runtime::{
+    ExitReason, MailboxPolicy, MonitorRef, Pid, Priority, SpawnError, SpawnOptions, self_pid,
+    wait_at,
+};
 
+use super::not_started::NotStarted;
 use super::{GenServer, process};
-use crate::behaviour::{Behaviour, Server};
+use crate::behaviour::{Behaviour, Birth, Server};
 use crate::{Name, ServerRef, Via};
 
 /// Where a server's name is kept.
@@ -21,28 +26,57 @@ enum ServerName {
     Via(Arc<dyn Via>),
 }
 
-/// A server about to be started, from [`GenServer::start`] or [`GenServer::start_link`]; awaiting
-/// it starts it and gives a [`ServerRef`] once its `init` is done. State machines are started in
-/// the same way; `B` says which of the two it is.
+/// A server about to be started, from [`GenServer::start`], [`GenServer::start_link`] or
+/// [`GenServer::start_monitor`]; awaiting it starts it and gives a [`ServerRef`] once its `init`
+/// is done, with the [`MonitorRef`] if one was asked for (`W` says so). State machines are started
+/// in the same way; `B` says which of the two it is.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// # use regrow_runtime::{ExitReason, MailboxPolicy, Priority};
+/// # use regrow_supervisor::{Context, GenServer, Next};
+/// # use std::time::Duration;
+/// # struct Printer;
+/// # impl GenServer for Printer {
+/// #   type Args = ();
+/// #   type Message = ();
+/// #   async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Printer) }
+/// #   async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Next { Next::Continue }
+/// # }
+/// let printer = Printer::start_link(())
+///     .name("printer")
+///     .priority(Priority::Low)
+///     .mailbox_limit(100, MailboxPolicy::Wait)
+///     .hibernate_after(Duration::from_secs(60))
+///     .timeout(Duration::from_secs(5))
+///     .await
+///     .unwrap();
+/// # assert!(printer.pid().is_some());
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 ///
 /// See [`StartError`]. Whatever the error, the process is gone and its name free by then, and
-/// no `Exit` of it is left in the mailbox. But as in OTP, a process that does *not* trap exits
-/// dies with a server that it started with `start_link` and whose `init` failed.
+/// neither an `Exit` nor a `Down` of it is left in the mailbox. But as in OTP, a process that does
+/// *not* trap exits dies with a server that it started with `start_link` and whose `init` failed.
 ///
 /// # Panics
 ///
 /// When awaited outside a process.
 #[must_use = "nothing is started until this is awaited"]
-pub struct Start<S, B: Behaviour<S> = Server> {
+pub struct Start<S, B: Behaviour<S> = Server, W = ()> {
     args: B::Args,
+    options: SpawnOptions,
     link: bool,
     name: Option<ServerName>,
-    label: Option<Arc<str>>,
     timeout: Option<Duration>,
+    hibernate_after: Option<Duration>,
     /// Where it was asked for.
     place: &'static Location<'static>,
+    /// What the starter gets beside the reference.
+    with: PhantomData<fn() -> W>,
 }
 
 impl<S: GenServer> Behaviour<S> for Server {
@@ -51,26 +85,45 @@ impl<S: GenServer> Behaviour<S> for Server {
 
     fn run(
         args: S::Args,
-        parent: Option<Pid>,
+        birth: Birth,
         starter: InitAck<()>,
     ) -> impl Future<Output = ExitReason> + Send + 'static {
-        process::run::<S>(args, parent, starter)
+        process::run::<S>(args, birth, starter)
     }
 }
 
 impl<S: 'static, B: Behaviour<S>> Start<S, B> {
     #[track_caller]
     pub(crate) fn new(args: B::Args, link: bool) -> Self {
+        let options = SpawnOptions::new();
         Start {
             args,
+            options: if link { options.link() } else { options },
             link,
             name: None,
-            label: None,
             timeout: None,
+            hibernate_after: None,
             place: Location::caller(),
+            with: PhantomData,
         }
     }
 
+    /// The starter gets a monitor as well.
+    pub(crate) fn monitor(self) -> Start<S, B, MonitorRef> {
+        Start {
+            args: self.args,
+            options: self.options.monitor(),
+            link: self.link,
+            name: self.name,
+            timeout: self.timeout,
+            hibernate_after: self.hibernate_after,
+            place: self.place,
+            with: PhantomData,
+        }
+    }
+}
+
+impl<S: 'static, B: Behaviour<S>, W> Start<S, B, W> {
     /// Registers the server under this name before `init` runs. A [`Name`] must be one for
     /// this server's messages; a text becomes one. A server has one name: the last that is given,
     /// here or with [`via`](Start::via).
@@ -87,14 +140,49 @@ impl<S: 'static, B: Behaviour<S>> Start<S, B> {
     }
 
     /// Labels the process, for reports and introspection.
-    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
-        self.label = Some(label.into());
-        self
+    pub fn label(self, label: impl Into<Arc<str>>) -> Self {
+        self.with(|options| options.label(label))
     }
 
     /// Gives `init` this long; then the server is killed. By default it has no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets the server hibernate ([`Next::Hibernate`](crate::Next::Hibernate)) whenever nothing
+    /// has come for so long, unless it waits with a timeout (OTP: `{hibernate_after, Time}`).
+    /// Each wait then costs a timer.
+    pub fn hibernate_after(mut self, idle: Duration) -> Self {
+        self.hibernate_after = Some(idle);
+        self
+    }
+
+    /// The priority of the process (OTP: `{spawn_opt, [{priority, Level}]}`).
+    pub fn priority(self, priority: Priority) -> Self {
+        self.with(|options| options.priority(priority))
+    }
+
+    /// Limits the mailbox to `max` messages from the first moment on; see
+    /// [`mailbox_limit`](regrow_runtime::mailbox_limit).
+    ///
+    /// # Panics
+    ///
+    /// If `max` is zero.
+    #[track_caller]
+    pub fn mailbox_limit(mut self, max: usize, policy: MailboxPolicy) -> Self {
+        self.options = self.options.mailbox_limit(max, policy);
+        self
+    }
+
+    /// Whether the server traps exits from its first moment on, and not only once its `init`
+    /// says so.
+    pub fn trap_exit(self, on: bool) -> Self {
+        self.with(|options| options.trap_exit(on))
+    }
+
+    fn with(mut self, option: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
+        self.options = option(self.options);
         self
     }
 
@@ -104,17 +192,13 @@ impl<S: 'static, B: Behaviour<S>> Start<S, B> {
         self
     }
 
-    async fn run(self) -> Result<ServerRef<B::Message>, StartError> {
+    async fn run(self) -> Result<(ServerRef<B::Message>, Option<MonitorRef>), StartError> {
         let Start { args, timeout, .. } = self;
-        let mut options = SpawnOptions::new().spawned_at(self.place);
-        let mut parent = None;
-        if self.link {
-            options = options.link();
-            parent = Some(self_pid());
-        }
-        if let Some(label) = self.label {
-            options = options.label(label);
-        }
+        let mut options = self.options.spawned_at(self.place);
+        let birth = Birth {
+            parent: self.link.then(self_pid),
+            hibernate_after: self.hibernate_after,
+        };
         let mut via = None;
         match self.name {
             Some(ServerName::Local(name)) => options = options.name(name),
@@ -123,16 +207,16 @@ impl<S: 'static, B: Behaviour<S>> Start<S, B> {
         }
         let started = match via {
             None => {
-                let body = |starter| B::run(args, parent, starter);
+                let body = |starter| B::run(args, birth, starter);
                 proc_lib::start_with(options, timeout, body).await
             }
             Some(via) => {
-                let body = |starter| register_and_run::<S, B>(via, args, parent, starter);
+                let body = |starter| register_and_run::<S, B>(via, args, birth, starter);
                 proc_lib::start_with(options, timeout, body).await
             }
         };
         match started {
-            Ok(started) => Ok(ServerRef::from_pid(started.pid)),
+            Ok(started) => Ok((ServerRef::from_pid(started.pid), started.monitor)),
             Err(error) => Err(why_not(error)),
         }
     }
@@ -143,7 +227,7 @@ impl<S: 'static, B: Behaviour<S>> Start<S, B> {
 async fn register_and_run<S: 'static, B: Behaviour<S>>(
     via: Arc<dyn Via>,
     args: B::Args,
-    parent: Option<Pid>,
+    birth: Birth,
     starter: InitAck<()>,
 ) -> ExitReason {
     if let Err(pid) = via.register() {
@@ -151,7 +235,7 @@ async fn register_and_run<S: 'static, B: Behaviour<S>>(
         return ExitReason::Normal;
     }
     drop(via);
-    B::run(args, parent, starter).await
+    B::run(args, birth, starter).await
 }
 
 /// What a server says whose name is taken. Private, so that no `init` can say it.
@@ -171,7 +255,10 @@ fn why_not(error: proc_lib::StartError) -> StartError {
             {
                 return StartError::AlreadyStarted(pid);
             }
-            StartError::Exit(reason)
+            match NotStarted::of(&reason) {
+                Some(NotStarted::Ignored) => StartError::Ignored,
+                _ => StartError::Exit(reason),
+            }
         }
         other => StartError::Exit(ExitReason::error(other)),
     }
@@ -182,18 +269,36 @@ impl<S: 'static, B: Behaviour<S>> IntoFuture for Start<S, B> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(wait_at(self.place, self.run()))
+        let place = self.place;
+        let started = async move { Ok(self.run().await?.0) };
+        Box::pin(wait_at(place, started))
     }
 }
 
-impl<S, B: Behaviour<S>> fmt::Debug for Start<S, B> {
+impl<S: 'static, B: Behaviour<S>> IntoFuture for Start<S, B, MonitorRef> {
+    type Output = Result<(ServerRef<B::Message>, MonitorRef), StartError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let place = self.place;
+        let started = async move {
+            match self.run().await? {
+                (server, Some(monitor)) => Ok((server, monitor)),
+                (_, None) => unreachable!("a monitor was among the options"),
+            }
+        };
+        Box::pin(wait_at(place, started))
+    }
+}
+
+impl<S, B: Behaviour<S>, W> fmt::Debug for Start<S, B, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Start")
             .field("server", &std::any::type_name::<S>())
-            .field("link", &self.link)
+            .field("options", &self.options)
             .field("name", &self.name)
-            .field("label", &self.label)
             .field("timeout", &self.timeout)
+            .field("hibernate_after", &self.hibernate_after)
             .finish_non_exhaustive()
     }
 }
@@ -211,19 +316,32 @@ pub enum StartError {
     /// The server ended before its `init` was done.
     #[error("ended in init: {0}")]
     Exit(ExitReason),
+    /// `init` has [chosen](crate::Context::ignore) not to start the server, which is no failure
+    /// (OTP: `ignore`). As the error of a start function this is
+    /// [`Child::ignored`](crate::Child::ignored).
+    #[error("init has chosen not to start the server")]
+    Ignored,
 }
 
 impl StartError {
+    fn within(reason: &ExitReason) -> Option<&StartError> {
+        match reason {
+            ExitReason::Error(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// The reason itself where `?` has wrapped it in a start error, so that it is carried
     /// outwards unchanged however many levels it passes.
     pub(crate) fn unwrap_reason(reason: ExitReason) -> ExitReason {
-        let inner = match &reason {
-            ExitReason::Error(error) => match error.downcast_ref::<StartError>() {
-                Some(StartError::Exit(inner)) => Some(inner.clone()),
-                _ => None,
-            },
-            _ => None,
-        };
-        inner.unwrap_or(reason)
+        match StartError::within(&reason) {
+            Some(StartError::Exit(inner)) => inner.clone(),
+            _ => reason,
+        }
+    }
+
+    /// Whether the reason stands for a start that was ignored.
+    pub(crate) fn is_ignored(reason: &ExitReason) -> bool {
+        matches!(StartError::within(reason), Some(StartError::Ignored))
     }
 }

@@ -2,6 +2,8 @@
 
 mod calls;
 mod ending;
+mod going_on;
+mod init;
 mod messages;
 mod starting;
 mod stop;
