@@ -93,10 +93,12 @@ mod application;
 mod behaviour;
 mod call;
 mod child;
+mod directory;
 mod dynamic;
 mod gen_server;
 mod intensity;
 mod name;
+mod registry;
 mod report;
 mod server_ref;
 mod supervisor;
@@ -115,6 +117,10 @@ pub use child::{
 pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
 pub use gen_server::{Context, GenServer, Info, Next, Start, StartError};
 pub use name::Name;
+pub use registry::{
+    Duplicate, KeyLock, Keys, RegisterKeyError, Registry, RegistryEvent, RegistryNotRunning,
+    SendToKeyError, StartRegistry, Unique, UpdateValueError,
+};
 pub use regrow_runtime::proc_lib::StopError;
 pub use server_ref::ServerRef;
 pub use supervisor::{

@@ -119,7 +119,13 @@ impl<M> From<Name<M>> for Destination {
 
 impl<M> From<Name<M>> for Arc<str> {
     fn from(name: Name<M>) -> Self {
-        match name.text {
+        name.text.into()
+    }
+}
+
+impl From<Text> for Arc<str> {
+    fn from(text: Text) -> Self {
+        match text {
             Text::Static(text) => text.into(),
             Text::Shared(text) => text,
         }

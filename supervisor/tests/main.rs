@@ -14,6 +14,7 @@ mod one_for_one;
 mod probe;
 mod reaching;
 mod references;
+mod registry;
 mod reports;
 mod restart_types;
 mod shutdown;
