@@ -89,6 +89,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod agent;
 mod application;
 mod behaviour;
 mod call;
@@ -103,9 +104,11 @@ mod report;
 mod server_ref;
 mod supervisor;
 pub mod sys;
+mod task;
 mod tree;
 mod via;
 
+pub use agent::{Agent, StartAgent};
 pub use application::{
     Application, ApplicationEnded, ApplicationInfo, Applications, Dependency,
     EnsureAllStartedError, StartApplicationError, StartType, StopApplicationError,
@@ -126,6 +129,10 @@ pub use server_ref::ServerRef;
 pub use supervisor::{
     AutoShutdown, DeleteChildError, FailedToStartChild, GetChildSpecError, RestartChildError,
     StartChildError, Strategy, Supervisor, SupervisorRef, TerminateChildError,
+};
+pub use task::{
+    AsyncStream, AwaitMany, CallerEnded, OnTimeout, OnYieldTimeout, StartAsync, StartTask, Task,
+    TaskError, TaskSupervisor, TaskSupervisorRef, YieldMany,
 };
 pub use tree::{NodeKind, Tree, print_tree};
 pub use via::Via;
