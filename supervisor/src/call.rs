@@ -114,6 +114,15 @@ pub enum CallError {
     /// No reply in time. The server may still be at it; its reply will be dropped.
     #[error("no reply in time")]
     Timeout,
+    /// No reply in time from a supervisor, because it waits for something itself: for the child
+    /// whose start function has this line, or for one that it stops. If that child waits for the
+    /// supervisor in turn, as it does who calls it from the `init` of its own child, neither
+    /// gets anywhere. The request may still be carried out later.
+    #[error("no reply in time: the supervisor itself waits at {waits_at}")]
+    Busy {
+        /// Where in the source.
+        waits_at: &'static Location<'static>,
+    },
     /// There was no such process, or nobody had the name.
     #[error("no such process")]
     NoProc,

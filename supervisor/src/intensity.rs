@@ -31,6 +31,16 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
+impl Verdict {
+    /// How many more attempts would be allowed right now.
+    pub(crate) fn left(self) -> u32 {
+        match self {
+            Verdict::Restart { left } => left,
+            Verdict::GiveUp => 0,
+        }
+    }
+}
+
 impl Intensity {
     pub(crate) fn new(max: u32, period: Duration) -> Self {
         Intensity {

@@ -78,19 +78,23 @@
 //! # Reports
 //!
 //! Supervisors report as `tracing` events with target `regrow::supervisor` and a field `report`:
-//! `child_terminated`, `start_error`, `shutdown_error`, `shutdown` (errors) and `progress`
-//! (info; debug for a start on request), and `stopped` (debug) for a child that has shut down
-//! as it was told to. Their fields: `supervisor` (name or pid), `id`, `pid`,
-//! `reason`, `restart`, `shutdown`, `child_type`, `significant`, and `restarts_left` with
-//! everything that counts for the intensity. A server that ends abnormally is one error event
+//! `child_terminated`, `start_error`, `shutdown_error`, `shutdown` (errors), of static supervisors
+//! `progress` (info; debug for a start on request), and `stopped` (debug) for a child that has
+//! shut down as it was told to. Their fields: `supervisor` (name or pid), `id`, `pid`,
+//! `reason`, `restart`, `shutdown`, `child_type`, `significant`, `restarts_left` with
+//! everything that counts for the intensity, and `nb_children` where a dynamic supervisor has
+//! stopped so many at once that ended alike, but not as expected: `id` and `pid` are those of the
+//! first. A server that ends abnormally is one error event
 //! with target `regrow::gen_server` and the fields `server` (its type), `pid`, `name`, `label`,
-//! `last_message`, `state` and `reason`; what the last three say is the server's to choose ([`GenServer::format_status`]). What [`sys::trace`] tells has target `regrow::sys`.
+//! `last_message`, `state` and `reason`; what the last three say is the server's to choose
+//! ([`GenServer::format_status`]). What [`sys::trace`] tells has target `regrow::sys`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod agent;
 mod application;
+mod asking;
 mod behaviour;
 mod call;
 mod child;
@@ -115,7 +119,8 @@ pub use application::{
 };
 pub use call::{Call, CallError};
 pub use child::{
-    Child, ChildInfo, ChildSpec, ChildState, ChildType, Counts, Restart, Shutdown, SpecError,
+    Backoff, Child, ChildInfo, ChildSpec, ChildState, ChildType, Counts, Restart, Shutdown,
+    SpecError,
 };
 pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
 pub use gen_server::{Context, GenServer, Info, Next, Start, StartError};
@@ -128,7 +133,8 @@ pub use regrow_runtime::proc_lib::StopError;
 pub use server_ref::ServerRef;
 pub use supervisor::{
     AutoShutdown, DeleteChildError, FailedToStartChild, GetChildSpecError, RestartChildError,
-    StartChildError, Strategy, Supervisor, SupervisorRef, TerminateChildError,
+    StartChildError, Strategy, Supervisor, SupervisorInit, SupervisorRef, TerminateChildError,
+    WhichChildError, check_childspecs,
 };
 pub use task::{
     AsyncStream, AwaitMany, CallerEnded, OnTimeout, OnYieldTimeout, StartAsync, StartTask, Task,

@@ -3,6 +3,9 @@
 //! Target `regrow::supervisor`; the field `report` tells them apart. Fields: `supervisor` (name
 //! or pid), `id`, `pid`, `reason`, `restart`, `shutdown`, `child_type`, `significant`, and with
 //! everything that has to do with a restart `restarts_left`, what remains of the intensity.
+//!
+//! As in OTP, dynamic supervisors report no progress, and children that they stop together and
+//! that end alike, but not as expected, are one report with their number, `nb_children`.
 
 use std::fmt;
 use std::future::Future;
@@ -11,10 +14,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use regrow_runtime::{ExitReason, Pid, catch_panic, self_pid};
-use tracing::field::display;
+use rustc_hash::FxHashMap;
 
-use crate::ChildSpec;
 use crate::child::is_expected;
+use crate::{ChildSpec, ChildType, Restart, Shutdown};
 
 const TARGET: &str = "regrow::supervisor";
 
@@ -103,6 +106,22 @@ impl Reporter {
         }
     }
 
+    /// What went wrong when children were stopped together: one report for those that went wrong
+    /// alike, in the name of the first of them.
+    pub(crate) fn shutdown_errors(&self, errors: ShutdownErrors) {
+        for Group {
+            spec,
+            pid,
+            reason,
+            nb_children,
+        } in errors.groups
+        {
+            report!(error, "shutdown_error", self, spec,
+                { pid = %pid, reason = %reason, nb_children, },
+                "children did not shut down as expected");
+        }
+    }
+
     /// The intensity is spent: the supervisor ends.
     pub(crate) fn shutdown(&self, spec: &ChildSpec) {
         report!(error, "shutdown", self, spec,
@@ -111,18 +130,17 @@ impl Reporter {
     }
 
     /// A child has started.
-    pub(crate) fn progress(&self, spec: &ChildSpec, pid: Option<Pid>, started: Started) {
-        let pid = pid.map(display);
+    pub(crate) fn progress(&self, spec: &ChildSpec, pid: Pid, started: Started) {
         match started {
             Started::WithSupervisor => {
-                report!(info, "progress", self, spec, { pid, }, "child started");
+                report!(info, "progress", self, spec, { pid = %pid, }, "child started");
             }
             Started::Again { left } => {
                 report!(info, "progress", self, spec,
-                    { pid, restarts_left = left, }, "child restarted");
+                    { pid = %pid, restarts_left = left, }, "child restarted");
             }
             Started::OnRequest => {
-                report!(debug, "progress", self, spec, { pid, }, "child started");
+                report!(debug, "progress", self, spec, { pid = %pid, }, "child started");
             }
         }
     }
@@ -137,6 +155,45 @@ impl Reporter {
                 message = ?what,
             );
         });
+    }
+}
+
+/// Ends of children stopped together that were not as they should have been.
+#[derive(Default)]
+pub(crate) struct ShutdownErrors {
+    /// In the order of the first ends.
+    groups: Vec<Group>,
+    /// Which of them; by reason, and all of a spec that they are alike in.
+    index: FxHashMap<(String, Restart, Shutdown, ChildType), usize>,
+}
+
+struct Group {
+    spec: ChildSpec,
+    pid: Pid,
+    reason: ExitReason,
+    nb_children: usize,
+}
+
+impl ShutdownErrors {
+    /// Takes note of an end; reports it if it is as it should be.
+    pub(crate) fn note(&mut self, by: &Reporter, spec: ChildSpec, pid: Pid, reason: ExitReason) {
+        if is_expected(spec.restart, spec.shutdown, &reason) {
+            by.stopped(&spec, pid, &reason);
+            return;
+        }
+        let mut text = String::new();
+        contained(|| text = reason.to_string());
+        let alike = (text, spec.restart, spec.shutdown, spec.child_type);
+        let at = *self.index.entry(alike).or_insert(self.groups.len());
+        match self.groups.get_mut(at) {
+            Some(group) => group.nb_children += 1,
+            None => self.groups.push(Group {
+                spec,
+                pid,
+                reason,
+                nb_children: 1,
+            }),
+        }
     }
 }
 

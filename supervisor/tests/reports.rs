@@ -299,14 +299,67 @@ fn reports_have_stable_names_and_tell_the_restart_budget() {
     assert_eq!(
         kinds(&reports),
         [
-            ("progress", "DEBUG"),
-            ("progress", "DEBUG"),
             ("child_terminated", "ERROR"),
             ("shutdown", "ERROR"),
             ("shutdown_error", "ERROR"),
         ]
     );
-    assert_eq!(reports[4]["reason"], "killed");
+    assert_eq!(reports[2]["reason"], "killed");
+}
+
+#[test]
+fn children_stopped_together_that_fail_alike_are_one_report() {
+    let collector = Collector::new();
+    run_with_threads(async {
+        let sup = DynamicSupervisor::new()
+            .name("grouping")
+            .start_link()
+            .await
+            .unwrap();
+        let deaf = || {
+            let start = || async { Ok::<_, ExitReason>(spawn_trapping(receive::<()>())) };
+            ChildSpec::new("deaf", start).shutdown(Shutdown::Timeout(millis(20)))
+        };
+        for _ in 0..3 {
+            sup.start_child(deaf()).await.unwrap();
+            sup.start_child(worker("obedient")).await.unwrap();
+        }
+        let broken = || {
+            let start = || async {
+                Ok::<_, ExitReason>(spawn_trapping(async {
+                    receive::<regrow_runtime::Exit>().await;
+                    died()
+                }))
+            };
+            ChildSpec::new("broken", start)
+        };
+        for _ in 0..2 {
+            sup.start_child(broken()).await.unwrap();
+        }
+        sup.start_child(broken().shutdown(Shutdown::Infinity))
+            .await
+            .unwrap();
+        exit(sup.pid().unwrap(), ExitReason::Shutdown);
+        exited(sup.pid().unwrap()).await;
+    });
+    let reports = collector.of("grouping");
+    let stopped = reports
+        .iter()
+        .filter(|fields| fields["report"] == "stopped");
+    assert_eq!(stopped.count(), 3);
+    let errors = reports.iter().filter(|fields| fields["level"] == "ERROR");
+    let mut errors: Vec<[&str; 5]> = errors
+        .map(|f| ["report", "id", "reason", "shutdown", "nb_children"].map(|name| &*f[name]))
+        .collect();
+    errors.sort();
+    assert_eq!(
+        errors,
+        [
+            ["shutdown_error", "broken", "died", "5s", "2"],
+            ["shutdown_error", "broken", "died", "infinity", "1"],
+            ["shutdown_error", "deaf", "killed", "20ms", "3"],
+        ]
+    );
 }
 
 /// A server that stops, or crashes, with a reason of the test's.

@@ -2,47 +2,12 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 use std::sync::Arc;
 
-use regrow_runtime::{ExitReason, Pid, catch_panic};
+use regrow_runtime::ExitReason;
 
-use crate::{Restart, ServerRef, Shutdown, StartError};
-
-/// What a start function returns: the process it has started (and linked), or none.
-///
-/// Made from a [`Pid`], a [`ServerRef`], a [`SupervisorRef`](crate::SupervisorRef) or a
-/// [`DynamicSupervisorRef`](crate::DynamicSupervisorRef), so a start function usually just ends
-/// with `start_link(..)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Child(Option<Pid>);
-
-impl Child {
-    /// OTP's `ignore`: nothing was started and that is fine. A static supervisor keeps the spec
-    /// (unless it is temporary) without a process, a dynamic one forgets it.
-    pub fn ignored() -> Self {
-        Child(None)
-    }
-
-    /// The process, unless [ignored](Child::ignored).
-    pub fn pid(self) -> Option<Pid> {
-        self.0
-    }
-}
-
-impl From<Pid> for Child {
-    fn from(pid: Pid) -> Self {
-        Child(Some(pid))
-    }
-}
-
-impl<M: Send + 'static> From<ServerRef<M>> for Child {
-    /// A reference by name is looked up here; if nothing has that name the child counts as
-    /// [ignored](Child::ignored).
-    fn from(server: ServerRef<M>) -> Self {
-        Child(server.pid())
-    }
-}
+use super::started::{StartFunction, Starting, run_start};
+use super::{Backoff, Child, Restart, Shutdown};
 
 /// Whether a child is itself a supervisor. Decides the default [`Shutdown`], where it is counted
 /// and whether [`print_tree`](crate::print_tree) looks into it.
@@ -63,11 +28,6 @@ impl fmt::Display for ChildType {
         })
     }
 }
-
-type Starting = Pin<Box<dyn Future<Output = Result<Child, ExitReason>> + Send>>;
-
-/// A start function with its types erased.
-pub(crate) type StartFunction = Arc<dyn Fn() -> Starting + Send + Sync>;
 
 /// A child: its id, how it is started, how it is stopped and when it is started again.
 ///
@@ -108,6 +68,8 @@ pub struct ChildSpec {
     pub child_type: ChildType,
     /// Whether its end counts for the supervisor's auto-shutdown.
     pub significant: bool,
+    /// How long it is left alone before it is started again; boxed, since few have one.
+    backoff: Option<Box<Backoff>>,
     /// `None` once a temporary child runs: what the start function captured is not kept.
     start: Option<StartFunction>,
 }
@@ -137,6 +99,7 @@ impl ChildSpec {
             shutdown: Shutdown::default(),
             child_type: ChildType::Worker,
             significant: false,
+            backoff: None,
             start: Some(Arc::new(start)),
         }
     }
@@ -176,8 +139,40 @@ impl ChildSpec {
         self
     }
 
-    pub(crate) fn start_function(&self) -> Option<StartFunction> {
-        self.start.clone()
+    /// Sets a delay before each restart; without, the child is started again at once.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(Box::new(backoff));
+        self
+    }
+
+    pub(crate) fn backoff_set(&self) -> Option<&Backoff> {
+        self.backoff.as_deref()
+    }
+
+    /// Runs the start function, without the spec.
+    pub(crate) fn start(&self) -> impl Future<Output = Result<Child, ExitReason>> + Send + use<> {
+        let start = self.start.clone();
+        let missing = || SpecError::NoStartFunction {
+            id: self.id.clone(),
+        };
+        let start = start.ok_or_else(missing);
+        async move { run_start(start?).await }
+    }
+
+    /// What is wrong with it by itself, under any supervisor.
+    pub(crate) fn check(&self) -> Result<(), SpecError> {
+        let id = || self.id.clone();
+        if self.start.is_none() {
+            return Err(SpecError::NoStartFunction { id: id() });
+        }
+        let fault = self.backoff_set().and_then(|backoff| match self.restart {
+            Restart::Temporary => Some("a temporary child is never restarted"),
+            Restart::Permanent | Restart::Transient => backoff.fault(),
+        });
+        match fault {
+            Some(fault) => Err(SpecError::InvalidBackoff { id: id(), fault }),
+            None => Ok(()),
+        }
     }
 
     /// Lets go of what the start function captured, if it is not needed again. There may be
@@ -185,21 +180,6 @@ impl ChildSpec {
     pub(crate) fn forget_start_if_temporary(&mut self) {
         if self.restart == Restart::Temporary {
             self.start = None;
-        }
-    }
-
-    pub(crate) fn has_start(&self) -> bool {
-        self.start.is_some()
-    }
-
-    /// Runs the start function; a panic in it is a failed start.
-    pub(crate) async fn run_start(start: StartFunction) -> Result<Child, ExitReason> {
-        // The call itself is inside, since a start function may panic before its first await.
-        let outcome = catch_panic(async move { start().await }).await;
-        match outcome.and_then(|started| started) {
-            Ok(child) => Ok(child),
-            Err(reason) if StartError::is_ignored(&reason) => Ok(Child::ignored()),
-            Err(reason) => Err(StartError::unwrap_reason(reason)),
         }
     }
 }
@@ -212,6 +192,7 @@ impl fmt::Debug for ChildSpec {
             .field("shutdown", &self.shutdown)
             .field("child_type", &self.child_type)
             .field("significant", &self.significant)
+            .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
 }
@@ -250,6 +231,21 @@ pub enum SpecError {
         /// The child's id.
         id: Arc<str>,
     },
+    /// A back-off that makes no sense.
+    #[error("the back-off of child `{id}` is of no use: {fault}")]
+    InvalidBackoff {
+        /// The child's id.
+        id: Arc<str>,
+        /// What is wrong.
+        fault: &'static str,
+    },
+    /// A start function that returned the pid of the supervisor that called it.
+    #[error("the start function returned the supervisor's own pid")]
+    StartsSupervisorItself,
+    /// A name in settings that a function of [`Supervisor::init`](crate::Supervisor::init) has
+    /// made, when the supervisor runs already.
+    #[error("the name of a supervisor goes to `Supervisor::init(..)`, not into its settings")]
+    NameInInit,
     /// A restart period of zero.
     #[error("the period of the restart intensity is zero")]
     ZeroPeriod,

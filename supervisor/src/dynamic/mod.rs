@@ -2,6 +2,7 @@
 
 mod process;
 mod reference;
+mod stopping;
 
 use std::future::Future;
 use std::panic::Location;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::wait_here;
-use crate::{GenServer, StartError};
+use crate::gen_server::ServerName;
+use crate::{GenServer, StartError, Via};
 
 pub use reference::DynamicSupervisorRef;
 
@@ -48,7 +50,7 @@ const PERIOD_DEFAULT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing is started before `start_link`"]
 pub struct DynamicSupervisor {
-    name: Option<Arc<str>>,
+    name: Option<ServerName>,
     intensity: Option<(u32, Duration)>,
     max_children: Option<usize>,
 }
@@ -61,7 +63,14 @@ impl DynamicSupervisor {
 
     /// Registers the supervisor under this name.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
+        self.name = Some(ServerName::Local(name.into()));
+        self
+    }
+
+    /// Registers the supervisor in another registry than the runtime's own, before it starts its
+    /// children; see [`Via`](crate::Via). It has one name: the last that is given.
+    pub fn via(mut self, via: Arc<dyn Via>) -> Self {
+        self.name = Some(ServerName::Via(via));
         self
     }
 
@@ -94,12 +103,9 @@ impl DynamicSupervisor {
         self,
     ) -> impl Future<Output = Result<DynamicSupervisorRef, StartError>> + Send {
         let place = Location::caller();
+        let name = self.name.clone();
         wait_here(async move {
-            let name = self.name.clone();
-            let mut start = process::Process::start_link(self).at(place);
-            if let Some(name) = name {
-                start = start.name(name);
-            }
+            let start = process::Process::start_link(self).named(name).at(place);
             start.await.map(DynamicSupervisorRef::new)
         })
     }

@@ -1,24 +1,20 @@
 //! The dynamic supervisor's process.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use regrow_runtime::{
-    Down, Exit, ExitReason, Message, MonitorRef, Pid, exit, monitor, monotonic_time, receive_any,
-    self_pid, send, send_after, trap_exit,
-};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use regrow_runtime::{Exit, ExitReason, Pid, monotonic_time, trap_exit};
+use rustc_hash::FxHashMap;
 
 use super::reference::Request;
+use super::stopping::Stopping;
 use super::{DynamicSupervisor, INTENSITY_DEFAULT, PERIOD_DEFAULT};
-use crate::child::{AfterExit, after_exit, stop_one};
+use crate::child::{AfterExit, Attempt, Retries, Retry, after_exit, stop_one};
+use crate::gen_server::ServerName;
 use crate::intensity::{Intensity, Verdict};
-use crate::report::{Reporter, Started};
+use crate::report::Reporter;
 use crate::supervisor::start_failed;
 use crate::tree::{Describe, Description};
 use crate::{
-    ChildInfo, ChildSpec, ChildState, Context, Counts, GenServer, Info, Next, Shutdown, SpecError,
-    StartChildError, TerminateChildError,
+    Child, ChildInfo, ChildSpec, ChildState, Context, Counts, GenServer, GetChildSpecError, Info,
+    Next, SpecError, StartChildError, TerminateChildError, WhichChildError,
 };
 
 /// The state of a running dynamic supervisor.
@@ -27,6 +23,8 @@ pub(super) struct Process {
     max_children: Option<usize>,
     /// By pid; a child being restarted by the pid it had.
     children: FxHashMap<Pid, Entry>,
+    /// By the same pids.
+    retries: Retries<Pid>,
     reporter: Reporter,
 }
 
@@ -51,7 +49,8 @@ impl GenServer for Process {
             intensity: Intensity::new(restarts, period),
             max_children: settings.max_children,
             children: FxHashMap::default(),
-            reporter: Reporter::new(settings.name),
+            retries: Retries::default(),
+            reporter: Reporter::new(settings.name.as_ref().map(ServerName::text)),
         })
     }
 
@@ -59,9 +58,11 @@ impl GenServer for Process {
         match request {
             Request::StartChild(spec, reply) => reply.send(self.start_child(spec).await),
             Request::TerminateChild(pid, reply) => reply.send(self.terminate_child(pid).await),
+            Request::GetChildSpec(pid, reply) => reply.send(self.get_childspec(pid)),
+            Request::WhichChild(pid, reply) => reply.send(self.which_child(pid)),
             Request::WhichChildren(reply) => reply.send(self.which_children()),
             Request::CountChildren(reply) => reply.send(self.count_children()),
-            Request::Retry(pid) => return self.retry(pid).await,
+            Request::Retry(retry) => return self.retry(retry).await,
         }
         Next::Continue
     }
@@ -81,19 +82,21 @@ impl GenServer for Process {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        let children = std::mem::take(&mut self.children);
-        Stopping::new(children).finish(&self.reporter).await;
+        let mut children = std::mem::take(&mut self.children);
+        children.retain(|_, entry| !entry.restarting);
+        let running = children.into_iter().map(|(pid, entry)| (pid, entry.spec));
+        Stopping::new(running).finish(&self.reporter).await;
     }
 }
 
-/// What happens when a child ends by itself.
+/// What happens when a child ends by itself: as in a static supervisor, but always to it alone.
 impl Process {
     async fn child_exited(&mut self, exit: Exit) -> Next {
         let Some(entry) = self.children.get(&exit.pid) else {
             return Next::Continue;
         };
         match after_exit(entry.spec.restart, &exit.reason) {
-            AfterExit::Restart => return self.restart(exit.pid, Some(exit.reason)).await,
+            AfterExit::Restart => return self.ended(exit).await,
             AfterExit::Forget { report: true } => {
                 let spec = &entry.spec;
                 self.reporter
@@ -101,60 +104,112 @@ impl Process {
             }
             AfterExit::Keep | AfterExit::Forget { report: false } => {}
         }
-        self.children.remove(&exit.pid);
+        self.forget(exit.pid);
         Next::Continue
     }
 
-    /// The message a failed restart has sent to this process.
-    async fn retry(&mut self, pid: Pid) -> Next {
-        match self.children.get(&pid) {
-            Some(entry) if entry.restarting => self.restart(pid, None).await,
-            _ => Next::Continue,
-        }
-    }
-
-    /// One attempt to restart the child that had this pid, if the intensity allows it.
-    async fn restart(&mut self, pid: Pid, ended: Option<ExitReason>) -> Next {
-        let Some(mut entry) = self.children.remove(&pid) else {
+    /// A child that is to be started again has ended.
+    async fn ended(&mut self, Exit { pid, reason, .. }: Exit) -> Next {
+        let Some(entry) = self.children.get(&pid) else {
             return Next::Continue;
         };
         let verdict = self.intensity.attempt(monotonic_time());
-        let left = match verdict {
-            Verdict::Restart { left } => left,
-            Verdict::GiveUp => 0,
-        };
-        if let Some(reason) = ended {
-            self.reporter
-                .child_terminated(&entry.spec, pid, &reason, Some(left));
-        }
+        let left = verdict.left();
+        self.reporter
+            .child_terminated(&entry.spec, pid, &reason, Some(left));
         if verdict == Verdict::GiveUp {
-            self.reporter.shutdown(&entry.spec);
-            return Next::Stop(ExitReason::Shutdown);
+            return self.give_up(pid);
         }
-        match start(&entry.spec).await {
+        match self.retries.delay(pid, entry.spec.backoff_set()) {
+            None => self.restart(pid, left).await,
+            Some(delay) => {
+                self.wait(pid);
+                self.retries.after(delay, pid, left, Request::Retry);
+                Next::Continue
+            }
+        }
+    }
+
+    /// The message that a restart which failed, or has to wait, has sent to this process.
+    async fn retry(&mut self, retry: Retry<Pid>) -> Next {
+        let Some(Attempt { key: pid, counted }) = self.retries.take(retry) else {
+            return Next::Continue;
+        };
+        let left = match counted {
+            Some(left) => left,
+            None => match self.intensity.attempt(monotonic_time()) {
+                Verdict::Restart { left } => left,
+                Verdict::GiveUp => return self.give_up(pid),
+            },
+        };
+        self.restart(pid, left).await
+    }
+
+    /// Starts the child that had this pid once more.
+    async fn restart(&mut self, pid: Pid, left: u32) -> Next {
+        let Some(entry) = self.children.get(&pid) else {
+            return Next::Continue;
+        };
+        match entry.spec.start().await.map(|child| child.pid()) {
             Ok(Some(new)) => {
-                self.reporter
-                    .progress(&entry.spec, Some(new), Started::Again { left });
-                entry.restarting = false;
-                self.children.insert(new, entry);
+                self.retries.rename(pid, new);
+                self.retries.started(new, entry.spec.backoff_set());
+                if let Some(mut entry) = self.children.remove(&pid) {
+                    entry.restarting = false;
+                    self.children.insert(new, entry);
+                }
             }
             // Ignored: nothing to keep.
-            Ok(None) => {}
+            Ok(None) => drop(self.forget(pid)),
             Err(reason) => {
                 self.reporter.start_error(&entry.spec, &reason, Some(left));
-                entry.restarting = true;
-                self.children.insert(pid, entry);
-                // Behind what is in the mailbox, so that requests and a shutdown get in between.
-                send(self_pid(), Request::Retry(pid));
+                return self.not_restarted(pid);
             }
         }
         Next::Continue
+    }
+
+    fn not_restarted(&mut self, pid: Pid) -> Next {
+        let backoff = self.children.get(&pid).and_then(|e| e.spec.backoff_set());
+        match self.retries.delay(pid, backoff) {
+            None => {
+                self.wait(pid);
+                self.retries.now(pid, Request::Retry);
+            }
+            Some(delay) => match self.intensity.attempt(monotonic_time()) {
+                Verdict::Restart { left } => {
+                    self.wait(pid);
+                    self.retries.after(delay, pid, left, Request::Retry);
+                }
+                Verdict::GiveUp => return self.give_up(pid),
+            },
+        }
+        Next::Continue
+    }
+
+    fn wait(&mut self, pid: Pid) {
+        if let Some(entry) = self.children.get_mut(&pid) {
+            entry.restarting = true;
+        }
+    }
+
+    /// The intensity is spent; the child that has spent it is gone.
+    fn give_up(&mut self, pid: Pid) -> Next {
+        if let Some(entry) = self.children.remove(&pid) {
+            self.reporter.shutdown(&entry.spec);
+        }
+        Next::Stop(ExitReason::Shutdown)
+    }
+
+    fn forget(&mut self, pid: Pid) -> Option<Entry> {
+        self.retries.forget(pid);
+        self.children.remove(&pid)
     }
 }
 
 /// The requests.
 impl Process {
-    async fn start_child(&mut self, mut spec: ChildSpec) -> Result<Pid, StartChildError> {
+    async fn start_child(&mut self, mut spec: ChildSpec) -> Result<Child, StartChildError> {
         check_spec(&spec).map_err(StartChildError::BadSpec)?;
         if self
             .max_children
@@ -162,24 +217,17 @@ impl Process {
         {
             return Err(StartChildError::MaxChildren);
         }
-        match start(&spec).await {
-            Ok(Some(pid)) => {
-                self.reporter.progress(&spec, Some(pid), Started::OnRequest);
-                spec.forget_start_if_temporary();
-                let restarting = false;
-                self.children.insert(pid, Entry { spec, restarting });
-                Ok(pid)
-            }
-            Ok(None) => Err(StartChildError::Ignored),
-            Err(reason) => Err(start_failed(reason)),
-        }
+        let child = spec.start().await.map_err(start_failed)?;
+        let pid = child.pid().ok_or(StartChildError::Ignored)?;
+        self.retries.started(pid, spec.backoff_set());
+        spec.forget_start_if_temporary();
+        let restarting = false;
+        self.children.insert(pid, Entry { spec, restarting });
+        Ok(child)
     }
 
     async fn terminate_child(&mut self, pid: Pid) -> Result<(), TerminateChildError> {
-        let Entry { spec, restarting } = self
-            .children
-            .remove(&pid)
-            .ok_or(TerminateChildError::NotFound)?;
+        let Entry { spec, restarting } = self.forget(pid).ok_or(TerminateChildError::NotFound)?;
         if !restarting {
             let reason = stop_one(pid, spec.shutdown).await;
             self.reporter.stopped(&spec, pid, &reason);
@@ -187,18 +235,22 @@ impl Process {
         Ok(())
     }
 
+    fn get_childspec(&self, pid: Pid) -> Result<ChildSpec, GetChildSpecError> {
+        let entry = self.children.get(&pid);
+        entry
+            .map(|entry| entry.spec.clone())
+            .ok_or(GetChildSpecError::NotFound)
+    }
+
+    fn which_child(&self, pid: Pid) -> Result<ChildInfo, WhichChildError> {
+        let entry = self.children.get(&pid);
+        entry
+            .map(|entry| entry.info(pid))
+            .ok_or(WhichChildError::NotFound)
+    }
+
     fn which_children(&self) -> Vec<ChildInfo> {
-        let info = |(&pid, entry): (&Pid, &Entry)| ChildInfo {
-            id: entry.spec.id.clone(),
-            state: if entry.restarting {
-                ChildState::Restarting
-            } else {
-                ChildState::Running(pid)
-            },
-            child_type: entry.spec.child_type,
-            restart: entry.spec.restart,
-            significant: false,
-        };
+        let info = |(&pid, entry): (&Pid, &Entry)| entry.info(pid);
         self.children.iter().map(info).collect()
     }
 
@@ -211,112 +263,27 @@ impl Process {
     }
 }
 
-fn check_spec(spec: &ChildSpec) -> Result<(), SpecError> {
-    let id = || spec.id.clone();
-    if !spec.has_start() {
-        return Err(SpecError::NoStartFunction { id: id() });
+impl Entry {
+    fn info(&self, pid: Pid) -> ChildInfo {
+        ChildInfo {
+            id: self.spec.id.clone(),
+            state: if self.restarting {
+                ChildState::Restarting
+            } else {
+                ChildState::Running(pid)
+            },
+            child_type: self.spec.child_type,
+            restart: self.spec.restart,
+            significant: false,
+        }
     }
+}
+
+fn check_spec(spec: &ChildSpec) -> Result<(), SpecError> {
+    spec.check()?;
     if spec.significant {
-        return Err(SpecError::SignificantInDynamicSupervisor { id: id() });
+        let id = spec.id.clone();
+        return Err(SpecError::SignificantInDynamicSupervisor { id });
     }
     Ok(())
-}
-
-async fn start(spec: &ChildSpec) -> Result<Option<Pid>, ExitReason> {
-    match spec.start_function() {
-        Some(start) => Ok(ChildSpec::run_start(start).await?.pid()),
-        None => {
-            let id = spec.id.clone();
-            Err(SpecError::NoStartFunction { id }.into())
-        }
-    }
-}
-
-/// The supervisor's own end: all children at once, each with the time its spec gives it.
-struct Stopping {
-    waiting: FxHashMap<MonitorRef, Stopped>,
-    /// Reasons that came over links: of children dead before they were monitored.
-    exits: FxHashMap<Pid, ExitReason>,
-    /// Requests that came too late. Kept, not dropped, so that their callers learn this
-    /// process's exit reason.
-    unanswered: Vec<Message>,
-}
-
-struct Stopped {
-    pid: Pid,
-    spec: ChildSpec,
-}
-
-/// From a timer: children with this much time to shut down have used it up.
-struct Kill(Duration);
-
-impl Stopping {
-    fn new(children: FxHashMap<Pid, Entry>) -> Self {
-        let mut waiting = FxHashMap::with_capacity_and_hasher(children.len(), FxBuildHasher);
-        let mut times = BTreeSet::new();
-        for (pid, Entry { spec, restarting }) in children {
-            if restarting {
-                continue;
-            }
-            let reference = monitor(pid);
-            match spec.shutdown {
-                Shutdown::BrutalKill => exit(pid, ExitReason::Kill),
-                Shutdown::Infinity => exit(pid, ExitReason::Shutdown),
-                Shutdown::Timeout(time) => {
-                    exit(pid, ExitReason::Shutdown);
-                    times.insert(time);
-                }
-            }
-            waiting.insert(reference, Stopped { pid, spec });
-        }
-        // One timer for all children that have the same time.
-        for time in times {
-            send_after(time, self_pid(), Kill(time));
-        }
-        Stopping {
-            waiting,
-            exits: FxHashMap::default(),
-            unanswered: Vec::new(),
-        }
-    }
-
-    async fn finish(mut self, reporter: &Reporter) {
-        // Everything is taken, in order: picking the downs out of a long mailbox one by one
-        // would look at the rest again and again.
-        while !self.waiting.is_empty() {
-            let message = receive_any().await;
-            let message = match message.downcast::<Down>() {
-                Ok(down) => {
-                    self.ended(down, reporter);
-                    continue;
-                }
-                Err(other) => other,
-            };
-            let message = match message.downcast::<Exit>() {
-                Ok(exit) => {
-                    self.exits.insert(exit.pid, exit.reason);
-                    continue;
-                }
-                Err(other) => other,
-            };
-            match message.downcast::<Kill>() {
-                Ok(Kill(time)) => self.kill(time),
-                Err(other) => self.unanswered.push(other),
-            }
-        }
-    }
-
-    fn ended(&mut self, down: Down, reporter: &Reporter) {
-        if let Some(Stopped { pid, spec }) = self.waiting.remove(&down.reference) {
-            let reason = self.exits.remove(&pid).unwrap_or(down.reason);
-            reporter.stopped(&spec, pid, &reason);
-        }
-    }
-
-    fn kill(&self, time: Duration) {
-        let late = |stopped: &&Stopped| stopped.spec.shutdown == Shutdown::Timeout(time);
-        for stopped in self.waiting.values().filter(late) {
-            exit(stopped.pid, ExitReason::Kill);
-        }
-    }
 }

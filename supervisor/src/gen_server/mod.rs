@@ -21,6 +21,7 @@ use crate::sys::FormatStatus;
 
 pub use context::Context;
 pub use next::{Info, Next};
+pub(crate) use start::ServerName;
 pub use start::{Start, StartError};
 
 /// A server: a state, and what each message does to it.

@@ -20,10 +20,20 @@ use crate::behaviour::{Behaviour, Birth, Server};
 use crate::{Name, ServerRef, Via};
 
 /// Where a server's name is kept.
-#[derive(Debug)]
-enum ServerName {
+#[derive(Clone, Debug)]
+pub(crate) enum ServerName {
     Local(Arc<str>),
     Via(Arc<dyn Via>),
+}
+
+impl ServerName {
+    /// For reports.
+    pub(crate) fn text(&self) -> Arc<str> {
+        match self {
+            ServerName::Local(name) => name.clone(),
+            ServerName::Via(via) => format!("{via:?}").into(),
+        }
+    }
 }
 
 /// A server about to be started, from [`GenServer::start`], [`GenServer::start_link`] or
@@ -183,6 +193,12 @@ impl<S: 'static, B: Behaviour<S>, W> Start<S, B, W> {
 
     fn with(mut self, option: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
         self.options = option(self.options);
+        self
+    }
+
+    /// Under this name, if any.
+    pub(crate) fn named(mut self, name: Option<ServerName>) -> Self {
+        self.name = name;
         self
     }
 

@@ -1,6 +1,7 @@
 //! The children of a static supervisor, in start order.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 
 use regrow_runtime::Pid;
@@ -40,6 +41,9 @@ pub(crate) struct Children {
     entries: BTreeMap<u64, Entry>,
     by_id: FxHashMap<Arc<str>, u64>,
     by_pid: FxHashMap<Pid, u64>,
+    /// Younger children of a pid that is in the index already: two start functions have returned
+    /// the same. Nearly always empty.
+    by_pid_more: Vec<(Pid, u64)>,
     key_next: u64,
 }
 
@@ -65,14 +69,38 @@ impl Children {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        if let ChildState::Running(old) = entry.state {
-            self.by_pid.remove(&old);
-        }
-        if let ChildState::Running(new) = state {
-            self.by_pid.insert(new, key);
+        let old = std::mem::replace(&mut entry.state, state);
+        if let ChildState::Running(_) = state {
             entry.spec.forget_start_if_temporary();
         }
-        entry.state = state;
+        if let ChildState::Running(old) = old {
+            self.leave_index(old, key);
+        }
+        if let ChildState::Running(new) = state {
+            self.enter_index(new, key);
+        }
+    }
+
+    fn enter_index(&mut self, pid: Pid, key: u64) {
+        match self.by_pid.entry(pid) {
+            MapEntry::Vacant(entry) => {
+                entry.insert(key);
+            }
+            MapEntry::Occupied(_) => self.by_pid_more.push((pid, key)),
+        }
+    }
+
+    fn leave_index(&mut self, pid: Pid, key: u64) {
+        if self.by_pid.get(&pid) != Some(&key) {
+            self.by_pid_more.retain(|&other| other != (pid, key));
+            return;
+        }
+        self.by_pid.remove(&pid);
+        let next = self.by_pid_more.iter().position(|&(other, _)| other == pid);
+        if let Some(next) = next {
+            let (_, key) = self.by_pid_more.remove(next);
+            self.by_pid.insert(pid, key);
+        }
     }
 
     pub(crate) fn get(&self, key: u64) -> Option<&Entry> {

@@ -112,3 +112,15 @@ pub enum GetChildSpecError {
     #[error(transparent)]
     Call(CallError),
 }
+
+/// Why `which_child` has nothing to return.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WhichChildError {
+    /// The supervisor has no such child.
+    #[error("no such child")]
+    NotFound,
+    /// The supervisor could not be asked.
+    #[error(transparent)]
+    Call(CallError),
+}

@@ -4,30 +4,36 @@
 //! supervisors, `intensity.rs` and `child/restart.rs`; `process.rs` carries decisions out.
 
 mod auto_shutdown;
+mod check;
 mod children;
 mod error;
+mod init;
 mod process;
 mod reference;
 mod strategy;
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::wait_here;
-use crate::child::{ChildSpec, Restart, SpecError};
-use crate::{GenServer, StartError};
+use crate::gen_server::ServerName;
+use crate::{ChildSpec, StartError, Via};
 
 pub use auto_shutdown::AutoShutdown;
+pub use check::check_childspecs;
 pub use error::{
     DeleteChildError, FailedToStartChild, GetChildSpecError, RestartChildError, StartChildError,
-    TerminateChildError,
+    TerminateChildError, WhichChildError,
 };
+pub use init::SupervisorInit;
 pub(crate) use process::start_failed;
 pub use reference::SupervisorRef;
 pub use strategy::Strategy;
+
+use check::check_spec;
+use process::Begin;
 
 /// OTP's defaults: one restart in five seconds.
 const INTENSITY_DEFAULT: u32 = 1;
@@ -68,7 +74,7 @@ const PERIOD_DEFAULT: Duration = Duration::from_secs(5);
 #[must_use = "nothing is started before `start_link`"]
 pub struct Supervisor {
     strategy: Strategy,
-    name: Option<Arc<str>>,
+    name: Option<ServerName>,
     intensity: Option<(u32, Duration)>,
     auto_shutdown: AutoShutdown,
     children: Vec<ChildSpec>,
@@ -86,7 +92,14 @@ impl Supervisor {
 
     /// Registers the supervisor under this name before it starts its children.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
+        self.name = Some(ServerName::Local(name.into()));
+        self
+    }
+
+    /// Registers the supervisor in another registry than the runtime's own, before it starts its
+    /// children; see [`Via`](crate::Via). It has one name: the last that is given.
+    pub fn via(mut self, via: Arc<dyn Via>) -> Self {
+        self.name = Some(ServerName::Via(via));
         self
     }
 
@@ -123,7 +136,7 @@ impl Supervisor {
     /// # Errors
     ///
     /// [`StartError::Exit`] with an [`Error`](regrow_runtime::ExitReason::Error) that holds a
-    /// [`SpecError`] if the settings do not fit together, and with a
+    /// [`SpecError`](crate::SpecError) if the settings do not fit together, and with a
     /// [`ShutdownWith`](regrow_runtime::ExitReason::ShutdownWith) that holds a
     /// [`FailedToStartChild`] if a child did not start: those before it have been stopped again,
     /// in reverse order, and nothing is tried twice.
@@ -135,43 +148,7 @@ impl Supervisor {
     #[track_caller]
     pub fn start_link(self) -> impl Future<Output = Result<SupervisorRef, StartError>> + Send {
         let place = Location::caller();
-        wait_here(async move {
-            let name = self.name.clone();
-            let mut start = process::Process::start_link(self).at(place);
-            if let Some(name) = name {
-                start = start.name(name);
-            }
-            start.await.map(SupervisorRef::new)
-        })
+        let name = self.name.clone();
+        wait_here(process::start_link(name, Begin::With(self), place))
     }
-
-    fn check(&self) -> Result<(), SpecError> {
-        if self.intensity.is_some_and(|(_, period)| period.is_zero()) {
-            return Err(SpecError::ZeroPeriod);
-        }
-        let mut ids = HashSet::new();
-        for spec in &self.children {
-            check_spec(spec, self.auto_shutdown)?;
-            if !ids.insert(&spec.id) {
-                let id = spec.id.clone();
-                return Err(SpecError::DuplicateId { id });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What is wrong with a spec by itself, in a supervisor with this auto-shutdown.
-fn check_spec(spec: &ChildSpec, mode: AutoShutdown) -> Result<(), SpecError> {
-    let id = || spec.id.clone();
-    if !spec.has_start() {
-        return Err(SpecError::NoStartFunction { id: id() });
-    }
-    if spec.significant && mode == AutoShutdown::Never {
-        return Err(SpecError::SignificantWithoutAutoShutdown { id: id() });
-    }
-    if spec.significant && spec.restart == Restart::Permanent {
-        return Err(SpecError::SignificantPermanent { id: id() });
-    }
-    Ok(())
 }
