@@ -26,6 +26,7 @@ mod simulation;
 mod start;
 mod start_functions;
 mod strategies;
+mod sys;
 mod tree;
 mod trees;
 mod wait_sites;

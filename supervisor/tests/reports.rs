@@ -11,11 +11,11 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::common::*;
 
-type Fields = BTreeMap<&'static str, String>;
+pub(crate) type Fields = BTreeMap<&'static str, String>;
 
 /// Collects the reports of the whole test program.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Fields>>>);
+pub(crate) struct Collector(Arc<Mutex<Vec<Fields>>>);
 
 struct Reader<'a>(&'a mut Fields);
 
@@ -45,7 +45,7 @@ impl<S: tracing::Subscriber> Layer<S> for Collector {
 
 impl Collector {
     /// Collects from the first call on; the same for all tests.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COLLECTOR: LazyLock<Collector> = LazyLock::new(|| {
             let collector = Collector::default();
             let subscriber = tracing_subscriber::registry().with(collector.clone());
@@ -61,7 +61,7 @@ impl Collector {
     }
 
     /// The reports in which a field has this value.
-    fn with(&self, field: &str, value: &str) -> Vec<Fields> {
+    pub(crate) fn with(&self, field: &str, value: &str) -> Vec<Fields> {
         let all = self.0.lock().unwrap();
         let has = |fields: &&Fields| fields.get(field).is_some_and(|it| it == value);
         all.iter().filter(has).cloned().collect()

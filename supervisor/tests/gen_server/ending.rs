@@ -1,4 +1,5 @@
 use super::*;
+use crate::probe;
 
 #[test]
 fn stop_from_a_callback_runs_terminate_and_ends_with_the_reason() {
@@ -117,5 +118,58 @@ fn terminate_does_not_run_on_kill_nor_on_exit_signals_without_trapping() {
         exit(server.pid().unwrap(), ExitReason::Kill);
         assert_eq!(exited(server.pid().unwrap()).await, ExitReason::Killed);
         assert_none::<InTerminate>().await;
+    });
+}
+
+#[test]
+fn a_reply_with_a_stop_is_sent_after_terminate_even_if_that_panics() {
+    for panics in [false, true] {
+        run_with(panics, |panics| async move {
+            let server = probe::started().await;
+            let call = server.call(|reply| {
+                probe::act(move |probe, cx| {
+                    if panics {
+                        probe.terminate = || panic!("in terminate");
+                    }
+                    cx.stop_and_reply(died(), reply, "reply")
+                })
+            });
+            assert_eq!(call.await, Ok("reply"));
+            // Sent by the same process: had the reply been first, this could be missing.
+            yield_now().await;
+            let terminated =
+                regrow_runtime::try_receive::<probe::Step>().expect("terminate has run");
+            assert_eq!(terminated.0, "terminate died");
+            let reason = exited(server.pid().unwrap()).await;
+            assert_eq!(matches!(reason, ExitReason::Panic(_)), panics, "{reason}");
+        });
+    }
+}
+
+#[test]
+fn a_reply_with_a_stop_fails_if_the_server_is_killed_in_terminate() {
+    run(|| async {
+        let server = probe::started().await;
+        let call = server.call(|reply| {
+            probe::act(move |probe, cx| {
+                probe.terminate = || exit(self_pid(), ExitReason::Kill);
+                cx.stop_and_reply(ExitReason::Normal, reply, "reply")
+            })
+        });
+        assert_eq!(call.await, Err(CallError::Exit(ExitReason::Killed)));
+    });
+}
+
+#[test]
+fn a_reply_sent_before_a_crash_counts() {
+    run(|| async {
+        let server = probe::started().await;
+        let call = server.call(|reply| {
+            probe::act(move |_, _| {
+                reply.send("replied");
+                panic!("then crashed")
+            })
+        });
+        assert_eq!(call.await, Ok("replied"));
     });
 }

@@ -5,6 +5,7 @@ mod ending;
 mod going_on;
 mod init;
 mod messages;
+mod shown;
 mod starting;
 mod stop;
 
