@@ -101,8 +101,10 @@ mod child;
 mod directory;
 mod dynamic;
 mod gen_server;
+mod hash;
 mod intensity;
 mod name;
+mod partition;
 mod registry;
 mod report;
 mod server_ref;
@@ -125,6 +127,7 @@ pub use child::{
 pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
 pub use gen_server::{Context, GenServer, Info, Next, Start, StartError};
 pub use name::Name;
+pub use partition::{PartitionSupervisor, Partitions};
 pub use registry::{
     Duplicate, KeyLock, Keys, RegisterKeyError, Registry, RegistryEvent, RegistryNotRunning,
     SendToKeyError, StartRegistry, Unique, UpdateValueError,

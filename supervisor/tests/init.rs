@@ -2,7 +2,8 @@
 
 use regrow_runtime::{Exit, ExitReason, Pid, receive, self_pid, send, whereis};
 use regrow_supervisor::{
-    FailedToStartChild, SpecError, StartError, Strategy, Supervisor, SupervisorRef,
+    ChildSpec, ChildState, DynamicSupervisor, FailedToStartChild, SpecError, StartChildError,
+    StartError, Strategy, Supervisor, SupervisorRef,
 };
 
 use crate::common::*;
@@ -51,6 +52,32 @@ fn what_the_function_fails_with_is_why_the_start_has_failed() {
 }
 
 #[test]
+fn a_supervisor_that_has_nothing_to_supervise_is_ignored() {
+    run(|| async {
+        let nothing = || Supervisor::init(|| async { Ok::<_, ExitReason>(None) }).name("sup");
+        let ignored = nothing().start_link().await.unwrap_err();
+        assert_eq!(ignored, StartError::Ignored);
+        assert_eq!(whereis("sup"), None);
+        assert_none::<Exit>().await;
+        alone().await;
+
+        let sub = ChildSpec::supervisor("sub", move || nothing().start_link());
+        let sup = supervisor(Strategy::OneForOne)
+            .child(sub.clone())
+            .child(worker("one"))
+            .start_link()
+            .await
+            .unwrap();
+        starts(1).await;
+        assert_eq!(state(&sup, "sub").await, ChildState::Stopped);
+        assert_eq!(counts(&sup).await, [2, 1, 1, 1]);
+        let dynamic = DynamicSupervisor::new().start_link().await.unwrap();
+        let ignored = dynamic.start_child(sub).await;
+        assert_eq!(ignored, Err(StartChildError::Ignored));
+    });
+}
+
+#[test]
 fn settings_made_there_are_checked_like_others() {
     run(|| async {
         let child = worker("one");
@@ -95,7 +122,7 @@ fn a_supervisor_that_is_made_in_its_process_is_made_anew_at_each_restart() {
             .start_link()
         };
         let sup = supervisor(Strategy::OneForOne)
-            .child(regrow_supervisor::ChildSpec::supervisor("sub", sub))
+            .child(ChildSpec::supervisor("sub", sub))
             .start_link()
             .await
             .unwrap();

@@ -14,6 +14,7 @@ mod init;
 mod intensity;
 mod model;
 mod one_for_one;
+mod partition;
 mod probe;
 mod reaching;
 mod references;

@@ -4,9 +4,10 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use regrow_runtime::{TimerRef, cancel_timer, monotonic_time, self_pid, send, send_after};
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::FxHashMap;
 
 use super::backoff::{Backoff, History};
+use crate::hash::mixed;
 
 /// The attempts that are due, and what is remembered of children with a back-off. Nothing is kept
 /// for a child without one that runs.
@@ -66,6 +67,7 @@ impl<K: Copy + Eq + Hash + Send + 'static> Retries<K> {
     pub(crate) fn delay(&mut self, key: K, backoff: Option<&Backoff>) -> Option<Duration> {
         let backoff = backoff?;
         let now = monotonic_time();
+        // Chance enough to spread children that failed together, and the same in a simulation.
         let random = mixed(&(self_pid(), key, now));
         let history = self.histories.entry(key).or_default();
         Some(history.failed(backoff, now, random))
@@ -135,18 +137,4 @@ impl<K: Copy + Eq + Hash + Send + 'static> Retries<K> {
         self.ticket_next += 1;
         self.ticket_next
     }
-}
-
-/// A number that looks like any other: chance enough to spread children that failed together,
-/// and the same again in a simulation.
-fn mixed(what: &impl Hash) -> u64 {
-    use std::hash::Hasher;
-
-    let mut hasher = FxHasher::default();
-    what.hash(&mut hasher);
-    // The steps of splitmix64.
-    let mut z = hasher.finish().wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

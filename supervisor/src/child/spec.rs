@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 
-use regrow_runtime::ExitReason;
+use regrow_runtime::{ExitReason, Pid};
 
 use super::started::{StartFunction, Starting, run_start};
 use super::{Backoff, Child, Restart, Shutdown};
@@ -149,6 +149,22 @@ impl ChildSpec {
         self.backoff.as_deref()
     }
 
+    /// Has each process that it starts, or `None` if it starts none, noted.
+    pub(crate) fn noting(mut self, note: impl Fn(Option<Pid>) + Send + Sync + 'static) -> Self {
+        let note = Arc::new(note);
+        self.start = self.start.map(|start| -> StartFunction {
+            Arc::new(move || {
+                let (starting, note) = (start(), note.clone());
+                Box::pin(async move {
+                    let child = starting.await?;
+                    note(child.pid());
+                    Ok(child)
+                })
+            })
+        });
+        self
+    }
+
     /// Runs the start function, without the spec.
     pub(crate) fn start(&self) -> impl Future<Output = Result<Child, ExitReason>> + Send + use<> {
         let start = self.start.clone();
@@ -246,6 +262,9 @@ pub enum SpecError {
     /// made, when the supervisor runs already.
     #[error("the name of a supervisor goes to `Supervisor::init(..)`, not into its settings")]
     NameInInit,
+    /// A partition supervisor without a partition.
+    #[error("there must be at least one partition")]
+    NoPartitions,
     /// A restart period of zero.
     #[error("the period of the restart intensity is zero")]
     ZeroPeriod,

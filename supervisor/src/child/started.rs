@@ -80,9 +80,10 @@ pub(crate) type StartFunction = Arc<dyn Fn() -> Starting + Send + Sync>;
 pub(crate) async fn run_start(start: StartFunction) -> Result<Child, ExitReason> {
     // The call itself is inside, since a start function may panic before its first await.
     let outcome = catch_panic(async move { start().await }).await;
-    let child = match outcome.flatten() {
+    let child = match outcome.and_then(|started| started) {
+        Ok(child) => child,
         Err(reason) if StartError::is_ignored(&reason) => Child::ignored(),
-        started => started.map_err(StartError::unwrap_reason)?,
+        Err(reason) => return Err(StartError::unwrap_reason(reason)),
     };
     // It runs in the supervisor's process, so this is an easy mistake. Such a child could
     // neither be monitored nor stopped.

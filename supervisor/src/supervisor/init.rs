@@ -101,7 +101,7 @@ impl SupervisorInit {
     /// # Errors
     ///
     /// As [`Supervisor::start_link`], and [`StartError::Exit`] with the reason that the function
-    /// failed or panicked with. A name in the settings is [`SpecError::NameInInit`].
+    /// failed or panicked with; [`StartError::Ignored`] if it returned `None`. A name in the settings is [`SpecError::NameInInit`].
     ///
     /// [`SpecError::NameInInit`]: crate::SpecError::NameInInit
     ///

@@ -63,14 +63,14 @@ impl GenServer for Process {
     type Args = (Option<Arc<str>>, Begin);
     type Message = Request;
 
-    async fn init((name, begin): Self::Args, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    async fn init((name, begin): Self::Args, cx: &mut Context<Self>) -> Result<Self, ExitReason> {
         trap_exit(true);
         let settings = match begin {
             Begin::With(settings) => settings,
             Begin::Later(init) => match init().await? {
                 Some(made) if made.name.is_some() => return Err(SpecError::NameInInit.into()),
                 Some(made) => made,
-                None => return Err(ExitReason::Normal),
+                None => return Err(cx.ignore()),
             },
         };
         settings.check()?;
