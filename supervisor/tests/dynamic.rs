@@ -4,7 +4,7 @@ use regrow_runtime::{
 };
 use regrow_supervisor::{
     CallError, Child, ChildSpec, ChildState, DynamicSupervisor, DynamicSupervisorRef, Restart,
-    Shutdown, SpecError, StartChildError, StartError, TerminateChildError,
+    Shutdown, SpecError, StartChildError, StartError, Strategy, Supervisor, TerminateChildError,
 };
 
 use crate::common::*;
@@ -442,5 +442,49 @@ fn a_dynamic_supervisor_can_be_reached_by_name() {
         sup.stop(ExitReason::Normal, None).await.unwrap();
         let error = named.start_child(worker("room")).await.unwrap_err();
         assert_eq!(error, StartChildError::Call(CallError::NoProc));
+    });
+}
+
+#[test]
+fn children_that_are_supervisors_are_counted_as_such() {
+    run(|| async {
+        let sup = start().await;
+        let sub = || {
+            ChildSpec::supervisor("sub", || Supervisor::new(Strategy::OneForOne).start_link())
+                .restart(Restart::Temporary)
+        };
+        for _ in 0..3 {
+            sup.start_child(sub()).await.unwrap();
+        }
+        sup.start_child(worker("one")).await.unwrap();
+        assert_eq!(counts(&sup).await, [4, 4, 3, 1]);
+        for child in sup.which_children().await.unwrap() {
+            exit(child.state.pid().unwrap(), ExitReason::Kill);
+        }
+        started("one").await;
+        counts_become(&sup, [1, 1, 0, 1]).await;
+    });
+}
+
+#[test]
+fn each_child_has_its_own_time_to_stop() {
+    run(|| async {
+        let sup = start().await;
+        let mut watched = Vec::new();
+        for time in [10, 30, 10, 20] {
+            let spec = deaf(3_600_000).shutdown(Shutdown::Timeout(millis(time)));
+            let child = sup.start_child(spec.restart(Restart::Temporary)).await;
+            watched.push((monitor(child.unwrap()), millis(time)));
+        }
+        let before = monotonic_time();
+        exit(sup.pid().unwrap(), ExitReason::Shutdown);
+        for (reference, time) in watched {
+            let killed = receive::<regrow_runtime::Down>()
+                .matching(move |down| down.reference == reference)
+                .await;
+            assert_eq!(killed.reason, ExitReason::Killed);
+            assert!(monotonic_time() - before >= time);
+        }
+        assert_eq!(sup_exited(&sup).await, ExitReason::Shutdown);
     });
 }

@@ -1,4 +1,4 @@
-use regrow_runtime::{ExitReason, exit, sleep};
+use regrow_runtime::{ExitReason, exit, simulate_seeds, sleep};
 use regrow_supervisor::{Shutdown, Strategy, Supervisor};
 
 use crate::common::*;
@@ -119,5 +119,23 @@ fn every_retry_of_a_failing_restart_counts() {
         end(started("one").await, died());
         assert_eq!(supervisor_exited(&sup).await, ExitReason::Shutdown);
         assert_eq!(attempts.load(Ordering::SeqCst), 1 + 3);
+    });
+}
+
+#[test]
+fn crashes_that_are_spread_widely_enough_never_end_the_supervisor() {
+    // Simulated only: at most two of them are in any second.
+    simulate_seeds(0..5, || async {
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .intensity(3, secs(1))
+            .child(worker("one"))
+            .start_link()
+            .await
+            .unwrap();
+        for _ in 0..20 {
+            end(started("one").await, died());
+            sleep(millis(800)).await;
+        }
+        assert_eq!(counts(&sup).await, [1, 1, 0, 1]);
     });
 }

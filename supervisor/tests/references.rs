@@ -2,7 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_runtime::{ExitReason, exit, self_pid, send_after, whereis};
-use regrow_supervisor::{ChildSpec, GenServer, Name, ServerRef, Strategy};
+use regrow_supervisor::{
+    CallError, ChildSpec, DynamicSupervisor, DynamicSupervisorRef, GenServer, Name, Registry,
+    ServerRef, StartChildError, StartError, Strategy, Supervisor, SupervisorRef,
+};
 
 use crate::common::*;
 
@@ -74,4 +77,43 @@ fn references_are_values() {
     value::<regrow_supervisor::DynamicSupervisorRef>();
     value::<Arc<ChildSpec>>();
     value::<ChildSpec>();
+}
+
+const PLACES: Registry<&'static str, ()> = Registry::unique("places");
+
+#[test]
+fn supervisors_may_have_their_names_in_another_registry() {
+    run(|| async {
+        PLACES.start_link().await.unwrap();
+        let start = || {
+            Supervisor::new(Strategy::OneForOne)
+                .via(PLACES.via("static"))
+                .start_link()
+        };
+        let first = start().await.unwrap();
+        let taken = start().await.unwrap_err();
+        assert_eq!(taken, StartError::AlreadyStarted(first.pid().unwrap()));
+        let by_key = SupervisorRef::via(PLACES.via("static"));
+        assert_eq!(by_key.pid(), first.pid());
+        by_key.start_child(worker("one")).await.unwrap();
+        assert_eq!(counts(&by_key).await, [1, 1, 0, 1]);
+
+        let later = Supervisor::init(|| async {
+            let pid = PLACES.whereis("later");
+            assert_eq!(pid, Some(self_pid()));
+            Ok::<_, ExitReason>(Supervisor::new(Strategy::OneForOne))
+        });
+        let later = later.via(PLACES.via("later")).start_link().await.unwrap();
+        assert_eq!(later.pid(), PLACES.whereis("later"));
+
+        let dynamic = DynamicSupervisor::new().via(PLACES.via("dynamic"));
+        let dynamic = dynamic.start_link().await.unwrap();
+        let by_key = DynamicSupervisorRef::via(PLACES.via("dynamic"));
+        assert_eq!(by_key.pid(), dynamic.pid());
+        by_key.start_child(worker("two")).await.unwrap();
+        by_key.stop(ExitReason::Normal, None).await.unwrap();
+        assert_eq!(by_key.pid(), None);
+        let late = by_key.start_child(worker("two")).await;
+        assert_eq!(late, Err(StartChildError::Call(CallError::NoProc)));
+    });
 }

@@ -1,5 +1,7 @@
 use regrow_runtime::{ExitReason, exit, is_alive};
-use regrow_supervisor::{Child, ChildSpec, ChildState, Restart, Strategy};
+use regrow_supervisor::{
+    Child, ChildSpec, ChildState, Restart, RestartChildError, Shutdown, Strategy,
+};
 
 use crate::common::*;
 
@@ -292,5 +294,61 @@ fn five_children_stop_and_start_in_strict_order() {
         exit(sup.pid().unwrap(), ExitReason::Shutdown);
         assert_eq!(terminations(5).await, ["w3", "w7", "w1", "w9", "w2"]);
         assert_eq!(supervisor_exited(&sup).await, ExitReason::Shutdown);
+    });
+}
+
+#[test]
+fn a_restart_that_fails_leaves_those_after_it_stopped_until_it_succeeds() {
+    run(|| async {
+        let fails = Switch::default();
+        let sup = supervisor(Strategy::RestForOne)
+            .intensity(u32::MAX, secs(3600))
+            .child(worker("one"))
+            .child(failing_worker("two", &fails))
+            .child(worker("three"))
+            .start_link()
+            .await
+            .unwrap();
+        starts(3).await;
+        fails.set(true);
+        end(pid(&sup, "two").await, died());
+        becomes(&sup, "two", ChildState::Restarting).await;
+        assert_eq!(state(&sup, "three").await, ChildState::Stopped);
+        assert_eq!(counts(&sup).await, [3, 1, 0, 3]);
+        let restart = sup.restart_child("two").await;
+        assert_eq!(restart, Err(RestartChildError::Restarting));
+        sup.terminate_child("two").await.unwrap();
+        assert_eq!(state(&sup, "two").await, ChildState::Stopped);
+        // The loop has ended, and nobody else starts what it has left stopped.
+        assert_eq!(state(&sup, "three").await, ChildState::Stopped);
+        fails.set(false);
+        sup.restart_child("three").await.unwrap();
+        sup.restart_child("two").await.unwrap();
+        assert_eq!(starts(2).await, ["three", "two"]);
+        fails.set(true);
+        end(pid(&sup, "two").await, died());
+        becomes(&sup, "two", ChildState::Restarting).await;
+        fails.set(false);
+        assert_eq!(starts(2).await, ["two", "three"]);
+    });
+}
+
+#[test]
+fn a_sibling_that_does_not_stop_is_killed_and_all_come_back() {
+    run(|| async {
+        let stuck = ChildSpec::new("stuck", || async {
+            Ok::<_, ExitReason>(spawn_trapping(std::future::pending::<()>()))
+        });
+        let sup = supervisor(Strategy::OneForAll)
+            .child(worker("one"))
+            .child(stuck.shutdown(Shutdown::Timeout(millis(20))))
+            .start_link()
+            .await
+            .unwrap();
+        let first = pid(&sup, "stuck").await;
+        end(started("one").await, died());
+        started("one").await;
+        assert!(!is_alive(first).await);
+        assert_ne!(pid(&sup, "stuck").await, first);
     });
 }
