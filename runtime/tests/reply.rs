@@ -5,14 +5,15 @@ mod common;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use common::{run, run_and_simulate};
 use futures_lite::future::poll_once;
 use regrow_runtime::{
-    Down, ExitReason, Pid, Reply, ReplyError, ReplyTo, Runtime, catch_panic, exit, is_alive,
-    monitor, receive, receive_any, reply_channel, self_pid, send, sleep, spawn, spawn_monitor,
-    yield_now,
+    Down, ExitReason, Pid, Reply, ReplyError, ReplyTo, Runtime, catch_panic, consume_reductions,
+    exit, is_alive, monitor, receive, receive_any, reply_channel, self_pid, send, sleep, spawn,
+    spawn_monitor, yield_now,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -398,4 +399,52 @@ fn threads_and_foreign_executors_can_call_processes() {
     }
     let failed = futures_lite::future::block_on(ask(server));
     assert!(matches!(failed, Err(ReplyError::Exit(_))));
+}
+
+#[test]
+fn a_waker_that_was_set_is_woken_once_the_reply_is_there_and_never_before() {
+    run_and_simulate(2, || async {
+        let counter = Arc::new(Wakes(AtomicU32::new(0)));
+        let waker = Waker::from(counter.clone());
+        let wakes = || counter.0.load(Ordering::Relaxed);
+        let (reply_to, mut reply) = reply_channel();
+        // Not even a process that has spent its reductions is woken to look again.
+        consume_reductions(1_000_000);
+        reply.set_waker(&waker);
+        yield_now().await;
+        assert_eq!(wakes(), 0);
+        reply_to.send(5_u32);
+        assert_eq!(wakes(), 1);
+        reply.set_waker(&waker); // it is there
+        assert_eq!(wakes(), 2);
+        assert_eq!(reply.await, Ok(5));
+    });
+}
+
+#[test]
+fn a_poll_replaces_the_waker_that_was_set_and_the_other_way_round() {
+    run_and_simulate(2, || async {
+        let counter = Arc::new(Wakes(AtomicU32::new(0)));
+        let waker = Waker::from(counter.clone());
+        let (reply_to, mut reply) = reply_channel();
+        reply.set_waker(&waker);
+        assert!(poll_once(&mut reply).await.is_none());
+        spawn(async { reply_to.send(1_u32) });
+        assert_eq!((&mut reply).await, Ok(1)); // it was our own that was woken
+        assert_eq!(counter.0.load(Ordering::Relaxed), 0);
+        let (reply_to, mut reply) = reply_channel();
+        assert!(poll_once(&mut reply).await.is_none());
+        reply.set_waker(&waker);
+        reply_to.fail(boom());
+        assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+        assert_eq!(reply.await, Err::<u32, _>(ReplyError::Exit(boom())));
+    });
+}
+
+struct Wakes(AtomicU32);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

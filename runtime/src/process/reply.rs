@@ -14,7 +14,7 @@
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use regrow_mailbox::{AnswerReceiver, AnswerSender, answer};
@@ -233,6 +233,51 @@ impl<R: Send + 'static> Reply<R> {
     pub fn timeout(mut self, after: Duration) -> Self {
         self.alarm = Some(Alarm::new(after));
         self
+    }
+
+    /// Has `waker` woken once the reply is there, at once if it is. Nothing is taken, and no
+    /// time runs.
+    ///
+    /// This is for whoever waits for many replies and wants to know in which order they came: a
+    /// poll may be pending although the reply is there, this is never woken before. It is for
+    /// one waker, which the next one, or that of the next poll, replaces.
+    ///
+    /// ```
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// use regrow_runtime::reply_channel;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use std::task::{Wake, Waker};
+    ///
+    /// #[derive(Default)]
+    /// struct Flag(AtomicBool);
+    ///
+    /// impl Wake for Flag {
+    ///     fn wake(self: Arc<Self>) {
+    ///         self.0.store(true, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let flag = Arc::new(Flag::default());
+    /// let (reply_to, mut reply) = reply_channel();
+    /// reply.set_waker(&Waker::from(flag.clone()));
+    /// assert!(!flag.0.load(Ordering::Relaxed));
+    /// reply_to.send(5);
+    /// assert!(flag.0.load(Ordering::Relaxed));
+    /// assert_eq!(reply.await, Ok(5));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_waker(&mut self, waker: &Waker) {
+        let mut there = false;
+        let polled = self.receiver.poll_if(&mut Context::from_waker(waker), |_| {
+            there = true;
+            false
+        });
+        // Ready: it was taken before.
+        if there || polled.is_ready() {
+            waker.wake_by_ref();
+        }
     }
 }
 
