@@ -21,19 +21,22 @@ pub(crate) async fn ask<M: Send + 'static, R: Send + 'static>(
     };
     match call.timeout(limit).await {
         // Boxed, since it is rare and larger than the call.
-        Err(CallError::Timeout) => Err(Box::pin(lateness(supervisor.pid())).await),
+        Err(late @ CallError::Timeout(_)) => {
+            let process = supervisor.pid();
+            Err(Box::pin(lateness(process, late)).await)
+        }
         answer => answer,
     }
 }
 
 /// Why a supervisor has not answered: a supervisor answers at once, unless it waits for a child.
-async fn lateness(supervisor: Option<Pid>) -> CallError {
+async fn lateness(supervisor: Option<Pid>, late: CallError) -> CallError {
     let Some(supervisor) = supervisor else {
-        return CallError::Timeout;
+        return late;
     };
     let info = timeout(REASON_MAX, process_info(supervisor)).await;
     match info.ok().flatten().and_then(|info| info.waiting_at) {
         Some(waits_at) => CallError::Busy { waits_at },
-        None => CallError::Timeout,
+        None => late,
     }
 }

@@ -110,6 +110,7 @@ mod report;
 mod server_ref;
 mod supervisor;
 pub mod sys;
+mod target;
 mod task;
 mod tree;
 mod via;
@@ -119,7 +120,9 @@ pub use application::{
     Application, ApplicationEnded, ApplicationInfo, Applications, Dependency,
     EnsureAllStartedError, StartApplicationError, StartType, StopApplicationError,
 };
-pub use call::{Call, CallError};
+pub use call::{
+    Call, CallError, Callee, RequestId, RequestIds, Response, ResponseTimeout, abcast, multi_call,
+};
 pub use child::{
     Backoff, Child, ChildInfo, ChildSpec, ChildState, ChildType, Counts, Restart, Shutdown,
     SpecError,

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use regrow_runtime::{Destination, Pid};
+use regrow_runtime::{Destination, Handle, Pid};
 
 use crate::ServerRef;
 
@@ -50,6 +50,39 @@ impl<M: Send + 'static> Name<M> {
     /// A reference that looks the name up for each message.
     pub fn server_ref(&self) -> ServerRef<M> {
         self.into()
+    }
+
+    /// A reference that looks the name up in the runtime of `handle`: for threads, and for
+    /// executors of other kinds, which have no runtime of their own.
+    ///
+    /// ```
+    /// # use regrow_supervisor::*;
+    /// # use regrow_runtime::*;
+    /// struct Bell(std::sync::mpsc::Sender<&'static str>);
+    /// # impl GenServer for Bell {
+    /// #     type Args = std::sync::mpsc::Sender<&'static str>;
+    /// #     type Message = ();
+    /// #     async fn init(
+    /// #         rung: std::sync::mpsc::Sender<&'static str>,
+    /// #         _: &mut Context<Self>,
+    /// #     ) -> Result<Self, ExitReason> { Ok(Bell(rung)) }
+    /// #     async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Next {
+    /// #         self.0.send("ding").unwrap();
+    /// #         Next::Continue
+    /// #     }
+    /// # }
+    /// const BELL: Name<()> = Name::new("bell");
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// # let (rung, heard) = std::sync::mpsc::channel();
+    /// runtime.block_on(async { Bell::start(rung).name(BELL).await.unwrap() });
+    ///
+    /// let bell = BELL.server_ref_on(&runtime.handle());
+    /// std::thread::spawn(move || bell.cast(()));
+    /// assert_eq!(heard.recv(), Ok("ding"));
+    /// ```
+    pub fn server_ref_on(&self, handle: &Handle) -> ServerRef<M> {
+        ServerRef::on(handle.clone(), self.text.clone())
     }
 
     /// Who has the name now.

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_runtime::proc_lib::{self, StopError};
-use regrow_runtime::{ExitReason, Handle, Pid, ReplyTo, reply_channel, send, try_self_pid};
+use regrow_runtime::{
+    ExitReason, Handle, Pid, ReplyTo, TrySendError, reply_channel, send, send_wait, try_self_pid,
+    try_send,
+};
 
-use crate::call::wait_here;
-use crate::call::{Call, CallError};
+use crate::call::{Call, CallError, RequestId, wait_here};
 use crate::name::{Name, Text};
+use crate::target::Target;
 use crate::via::Via;
 
 /// A reference to a server that takes messages of type `M`: cheap to clone, keeps nothing alive.
@@ -21,41 +24,8 @@ use crate::via::Via;
 /// [*via*](Via) a registry, it is looked up for each message, so it reaches whoever has the name
 /// then: a reference by name survives a restart.
 pub struct ServerRef<M> {
-    target: Target,
+    pub(crate) target: Target,
     message: PhantomData<fn(M)>,
-}
-
-#[derive(Clone)]
-enum Target {
-    Pid(Pid),
-    Name(Text),
-    Via(Arc<dyn Via>),
-}
-
-/// Without the table of functions, of which one type may have several.
-fn address(via: &Arc<dyn Via>) -> *const () {
-    Arc::as_ptr(via).cast()
-}
-
-impl PartialEq for Target {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Target::Pid(one), Target::Pid(other)) => one == other,
-            (Target::Name(one), Target::Name(other)) => one == other,
-            (Target::Via(one), Target::Via(other)) => address(one) == address(other),
-            _ => false,
-        }
-    }
-}
-
-impl Hash for Target {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Target::Pid(pid) => pid.hash(state),
-            Target::Name(name) => name.hash(state),
-            Target::Via(via) => address(via).hash(state),
-        }
-    }
 }
 
 impl<M: Send + 'static> ServerRef<M> {
@@ -78,22 +48,21 @@ impl<M: Send + 'static> ServerRef<M> {
         }
     }
 
+    pub(crate) fn on(handle: Handle, name: Text) -> Self {
+        ServerRef {
+            target: Target::NameOn(Arc::new((handle, name))),
+            message: PhantomData,
+        }
+    }
+
     /// The process meant: for a name, whoever has it now.
     ///
     /// # Panics
     ///
-    /// For a name, outside a process: which runtime's names are meant is not known there.
+    /// For a name, outside a process: which runtime's names are meant is not known there, unless
+    /// the reference was made with [`Name::server_ref_on`].
     pub fn pid(&self) -> Option<Pid> {
-        match &self.target {
-            Target::Pid(pid) => Some(*pid),
-            Target::Name(name) => Handle::try_current()
-                .unwrap_or_else(|| {
-                    let name = name.as_str();
-                    panic!("the server name `{name}` can only be looked up in a process")
-                })
-                .whereis(name.as_str()),
-            Target::Via(via) => via.whereis(),
-        }
+        self.target.pid()
     }
 
     /// Sends a message and forgets about it. A server that is gone, or a name that nobody has,
@@ -106,6 +75,88 @@ impl<M: Send + 'static> ServerRef<M> {
         if let Some(pid) = self.pid() {
             send(pid, message);
         }
+    }
+
+    /// As [`cast`](ServerRef::cast), but gives a message back that cannot be delivered. It does not
+    /// wait. That it was sent does not mean that it will be handled.
+    ///
+    /// # Errors
+    ///
+    /// If the server is gone, or nobody has the name; or if its
+    /// [mailbox](regrow_runtime::mailbox_limit) is full.
+    ///
+    /// ```
+    /// # use regrow_supervisor::*;
+    /// # use regrow_runtime::*;
+    /// # Runtime::new().unwrap().block_on(async {
+    /// let nobody = Name::new("nobody").server_ref();
+    /// assert_eq!(nobody.try_cast("hello"), Err(TrySendError::NoProc("hello")));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// For a name, outside a process.
+    pub fn try_cast(&self, message: M) -> Result<(), TrySendError<M>> {
+        match self.pid() {
+            Some(pid) => try_send(pid, message),
+            None => Err(TrySendError::NoProc(message)),
+        }
+    }
+
+    /// As [`cast`](ServerRef::cast), but waits for room if the server's mailbox is full and
+    /// [its policy](regrow_runtime::MailboxPolicy) is to wait; see
+    /// [`send_wait`](regrow_runtime::send_wait()), of which it has the order and the cancel safety.
+    ///
+    /// A name is looked up when the waiting begins; who has it later is another process.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_cast`](ServerRef::try_cast): at once, or if the server ends while this waits.
+    ///
+    /// ```
+    /// # use regrow_supervisor::*;
+    /// # use regrow_runtime::*;
+    /// struct Slow(u32);
+    ///
+    /// impl GenServer for Slow {
+    ///     type Args = ();
+    ///     type Message = u32;
+    ///
+    ///     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         mailbox_limit(2, MailboxPolicy::Wait);
+    ///         Ok(Slow(0))
+    ///     }
+    ///
+    ///     async fn handle(&mut self, n: u32, _: &mut Context<Self>) -> Next {
+    ///         self.0 += 1;
+    ///         assert_eq!(self.0, n);
+    ///         Next::Continue
+    ///     }
+    /// }
+    ///
+    /// # Runtime::new().unwrap().block_on(async {
+    /// let slow = Slow::start_link(()).await.unwrap();
+    /// for n in 1..=100 {
+    ///     slow.cast_wait(n).await.unwrap(); // never more than two ahead
+    /// }
+    /// # slow.stop(ExitReason::Normal, None).await.unwrap();
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// For a name, outside a process.
+    #[track_caller]
+    pub fn cast_wait(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<(), TrySendError<M>>> + Send + use<M> {
+        let waiting = match self.pid() {
+            Some(pid) => Ok(send_wait(pid, message)),
+            None => Err(TrySendError::NoProc(message)),
+        };
+        wait_here(async { waiting?.await })
     }
 
     /// Sends a request that carries a reply handle; awaiting the result gives the reply.
@@ -141,15 +192,60 @@ impl<M: Send + 'static> ServerRef<M> {
     /// For a name, outside a process.
     #[track_caller]
     pub fn call<R: Send + 'static>(&self, request: impl FnOnce(ReplyTo<R>) -> M) -> Call<R> {
-        let Some(pid) = self.pid() else {
-            return Call::failed(CallError::NoProc);
-        };
-        if try_self_pid() == Some(pid) {
-            return Call::failed(CallError::CallingSelf);
+        match self.open_request() {
+            Ok((pid, _, id)) if try_self_pid() == Some(pid) => {
+                drop(id);
+                Call::failed(CallError::CallingSelf)
+            }
+            Ok((pid, reply_to, id)) => {
+                send(pid, request(reply_to));
+                Call::new(id)
+            }
+            Err(failed) => Call::new(failed),
         }
+    }
+
+    /// Sends a request that carries a reply handle; its response can be asked for later (OTP:
+    /// `gen_server:send_request/2`).
+    ///
+    /// There is no error here: that nobody has the name, or that the server is gone or its mailbox
+    /// full, is a response. A process may send a request to itself, and must then not wait for
+    /// the response in the handler that would have to give it. To send many, see
+    /// [`RequestIds`](crate::RequestIds).
+    ///
+    /// # Panics
+    ///
+    /// For a name, outside a process.
+    #[track_caller]
+    pub fn send_request<R: Send + 'static>(
+        &self,
+        request: impl FnOnce(ReplyTo<R>) -> M,
+    ) -> RequestId<R> {
+        match self.open_request() {
+            Ok((pid, reply_to, id)) => {
+                send(pid, request(reply_to));
+                id
+            }
+            Err(failed) => failed,
+        }
+    }
+
+    /// Where a request goes, and its reply; or, if nobody has the name, the request that has failed
+    /// already. That comes by the way of a reply too, so that a process that tries again and again
+    /// lets others run.
+    #[track_caller]
+    pub(crate) fn open_request<R: Send + 'static>(
+        &self,
+    ) -> Result<(Pid, ReplyTo<R>, RequestId<R>), RequestId<R>> {
         let (reply_to, reply) = reply_channel();
-        send(pid, request(reply_to));
-        Call::sent(reply)
+        let id = RequestId::sent(reply, self.target.clone());
+        match self.pid() {
+            Some(pid) => Ok((pid, reply_to, id)),
+            None => {
+                reply_to.fail(ExitReason::NoProc);
+                Err(id)
+            }
+        }
     }
 
     /// Asks the server to stop with `reason` and waits until it has.
@@ -188,7 +284,7 @@ impl<M> Clone for ServerRef<M> {
 }
 
 impl<M> PartialEq for ServerRef<M> {
-    /// Whether both are the same pid, or the same name, or share one [`Via`].
+    /// Whether both are the same pid, or the same name, or share one [`Via`]. Clones are equal.
     fn eq(&self, other: &Self) -> bool {
         self.target == other.target
     }
@@ -210,11 +306,7 @@ impl<M> fmt::Debug for ServerRef<M> {
 
 impl<M> fmt::Display for ServerRef<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.target {
-            Target::Pid(pid) => pid.fmt(f),
-            Target::Name(name) => name.as_str().fmt(f),
-            Target::Via(via) => via.fmt(f),
-        }
+        self.target.fmt(f)
     }
 }
 

@@ -188,7 +188,7 @@ fn a_start_function_that_hangs_holds_its_supervisor_up_until_that_is_killed() {
         assert!(matches!(
             error,
             Err(StartChildError::Call(
-                CallError::Busy { .. } | CallError::Timeout
+                CallError::Busy { .. } | CallError::Timeout(_)
             ))
         ));
         let half_started = receive::<Pid>().await;

@@ -3,9 +3,12 @@
 use std::future::{Future, pending};
 use std::time::Duration;
 
-use regrow_runtime::{ExitReason, Pid, Status, exit, process_info, sleep, spawn};
+use regrow_runtime::{
+    ExitReason, MailboxPolicy, Pid, SpawnOptions, Status, exit, process_info, send, sleep, spawn,
+};
 use regrow_supervisor::{
-    Context, DynamicSupervisor, ServerRef, Strategy, Supervisor, SupervisorRef,
+    Context, DynamicSupervisor, RequestIds, ServerRef, Strategy, Supervisor, SupervisorRef,
+    multi_call,
 };
 
 use crate::common::*;
@@ -58,6 +61,20 @@ fn calls_starts_and_stops_are_known_by_the_line_of_their_caller() {
         let supervisor = move || SupervisorRef::from_pid(deaf);
         assert_waits_here!(server().call(|reply| reply).await);
         assert_waits_here!(server().stop(ExitReason::Normal, None).await);
+        assert_waits_here!(server().send_request(|to| to).receive_response(None).await);
+        assert_waits_here!(server().send_request(|to| to).wait_response(None).await);
+        assert_waits_here!(multi_call([server()], |to| to, None).await);
+        let requests = move || {
+            let mut requests = RequestIds::new();
+            requests.send_request(&server(), |to| to, ());
+            requests
+        };
+        assert_waits_here!(requests().receive_response(None, true).await);
+        assert_waits_here!(requests().wait_response(secs(9), true).await);
+        let full = SpawnOptions::new().mailbox_limit(1, MailboxPolicy::Wait);
+        let full = full.spawn(pending::<()>()).unwrap().pid;
+        send(full, 1_u8);
+        assert_waits_here!(ServerRef::from_pid(full).cast_wait(2_u8).await);
         assert_waits_here!(supervisor().which_children().await);
         assert_waits_here!(supervisor().terminate_child("one").await);
         assert_waits_here!(Hangs::start(()).await);

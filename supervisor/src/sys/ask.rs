@@ -121,7 +121,7 @@ fn ask<R: Send + 'static>(
     }
     let (reply_to, reply) = reply_channel();
     send_system(pid, request(reply_to));
-    SysCall(Call::sent(reply))
+    SysCall(Call::sent(reply, pid))
 }
 
 /// Works on the state, if it is an `S`; a panic leaves the server as it was.

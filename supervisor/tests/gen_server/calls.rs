@@ -15,7 +15,7 @@ fn a_call_without_a_reply_times_out_and_a_late_reply_is_dropped() {
     run(|| async {
         let server = start_link(Init::Fine).await;
         let late = server.call(Command::Keep).timeout(millis(1)).await;
-        assert_eq!(late, Err(CallError::Timeout));
+        assert_eq!(late, Err(CallError::Timeout((&server).into())));
         server.cast(Command::ReplyToKept);
         assert_eq!(echo(&server).await, Ok("hello"));
     });

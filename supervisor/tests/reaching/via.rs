@@ -12,10 +12,10 @@ use crate::common::*;
 
 /// A registry that looks at who is alive when it is asked.
 #[derive(Clone, Debug, Default)]
-struct Registry(Arc<Mutex<HashMap<&'static str, Pid>>>);
+pub(super) struct Registry(Arc<Mutex<HashMap<&'static str, Pid>>>);
 
 impl Registry {
-    fn via(&self, key: &'static str) -> Arc<dyn Via> {
+    pub(super) fn via(&self, key: &'static str) -> Arc<dyn Via> {
         Arc::new(Entry(self.clone(), key))
     }
 
