@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use regrow_runtime::{ExitReason, Pid, ReplyTo};
 
-use crate::{Call, Child, Context, GenServer, Name, Next, ServerRef, Start, StartError, StopError};
+use crate::{
+    Call, Child, Context, GenServer, Name, Next, ServerRef, Start, StartError, StopError, Via,
+};
 
 /// A reference to a running agent, by pid or by name: a process that keeps a state of type `S`
 /// and runs closures on it (Elixir: `Agent`). Cheap to clone, keeps nothing alive.
@@ -111,6 +113,13 @@ impl<S: Send + 'static> Agent<S> {
     pub fn named(name: impl Into<String>) -> Self {
         Agent {
             server: Name::from_string(name.into()).into(),
+        }
+    }
+
+    /// The agent that a registry says has the name when it is asked; see [`ServerRef::via`].
+    pub fn via(via: Arc<dyn Via>) -> Self {
+        Agent {
+            server: ServerRef::via(via),
         }
     }
 
@@ -271,6 +280,12 @@ impl<S: Send + 'static> StartAgent<S> {
     /// Registers the agent under this name before its state is made.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.start = self.start.name(name.into());
+        self
+    }
+
+    /// Registers the agent in another registry than the runtime's own; see [`Start::via`].
+    pub fn via(mut self, via: Arc<dyn Via>) -> Self {
+        self.start = self.start.via(via);
         self
     }
 

@@ -3,6 +3,7 @@
 
 mod common;
 
+mod agent;
 mod api;
 mod application;
 mod applications;
@@ -28,6 +29,7 @@ mod start;
 mod start_functions;
 mod strategies;
 mod sys;
+mod task;
 mod tree;
 mod trees;
 mod wait_sites;

@@ -1,16 +1,14 @@
 //! Waiting for several tasks.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
-use std::mem;
+use std::future::{Future, IntoFuture};
 use std::panic::Location;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::pin::Pin;
 use std::time::Duration;
 
-use regrow_runtime::{ExitReason, Reply, ReplyError, timeout, wait_at};
+use regrow_runtime::{ExitReason, ReplyError, wait_at};
 
+use super::gather::gather;
 use super::{TIMEOUT_DEFAULT, Task, TaskError};
 use crate::Shutdown;
 
@@ -114,6 +112,10 @@ impl<T: Send + 'static> YieldMany<T> {
     /// Returns as soon as this many tasks have ended. The time is then not up, so the others are
     /// left as they are.
     ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
     /// ```
     /// # use regrow_supervisor::Task;
     /// # regrow_runtime::Runtime::new().unwrap().block_on(async {
@@ -123,7 +125,9 @@ impl<T: Send + 'static> YieldMany<T> {
     /// assert_eq!((&raced[0].1, &raced[1].1), (&None, &Some(Ok(1))));
     /// # });
     /// ```
+    #[track_caller]
     pub fn limit(mut self, tasks: usize) -> Self {
+        assert!(tasks > 0, "`limit` must be at least 1");
         self.limit = tasks;
         self
     }
@@ -139,36 +143,19 @@ impl<T: Send + 'static> YieldMany<T> {
     }
 
     async fn run(mut self) -> Vec<Yielded<T>> {
-        let replies = self.tasks.iter_mut().map(|task| task.reply.take());
-        let mut gather = Gather::new(replies.collect());
-        let limit = self.limit.min(gather.running());
-        let mut answers: Vec<Option<Result<T, ReplyError>>> = Vec::new();
-        answers.resize_with(self.tasks.len(), || None);
-        let mut ended = 0;
-        {
-            let all = async {
-                while ended < limit {
-                    let (index, answer) = gather.next().await;
-                    answers[index] = Some(answer);
-                    ended += 1;
-                }
-            };
-            match self.timeout {
-                Some(time) => drop(timeout(time, pin!(all)).await),
-                None => all.await,
-            }
-        }
-        for (task, reply) in self.tasks.iter_mut().zip(gather.replies) {
-            task.reply = reply;
-        }
+        let mut left = self.limit;
+        let enough = |_: &Result<T, ReplyError>| {
+            left = left.saturating_sub(1);
+            left == 0
+        };
+        let (outcomes, time_is_up) = gather(&mut self.tasks, self.timeout, enough).await;
         let mut yielded = Vec::with_capacity(self.tasks.len());
-        for (mut task, answer) in self.tasks.into_iter().zip(answers) {
-            let outcome = match answer {
-                Some(answer) => Some(task.settle(answer).await),
-                None if ended >= limit => None,
+        for (mut task, outcome) in self.tasks.into_iter().zip(outcomes) {
+            let outcome = match outcome {
+                Some(outcome) => Some(outcome),
+                None if !time_is_up => None,
                 None => match self.on_timeout {
-                    // Of very many, not all may have had a look spared for them.
-                    OnYieldTimeout::Nothing => task.look_for(Duration::ZERO).await,
+                    OnYieldTimeout::Nothing => None,
                     OnYieldTimeout::Ignore => {
                         task.check_owner("ignore");
                         task.let_go().await
@@ -234,36 +221,17 @@ impl<T: Send + 'static> AwaitMany<T> {
     }
 
     async fn run(mut self) -> Result<Vec<T>, TaskError> {
-        let replies = self.tasks.iter_mut().map(|task| task.reply.take());
-        let replies: Vec<_> = replies.collect();
-        if replies.iter().any(Option::is_none) {
+        if self.tasks.iter().any(|task| task.reply.is_none()) {
             return Err(TaskError::Taken);
         }
-        let mut gather = Gather::new(replies);
-        let mut results: Vec<Option<T>> = Vec::new();
-        results.resize_with(self.tasks.len(), || None);
-        let tasks = &self.tasks;
-        let all = async {
-            while gather.running() > 0 {
-                let (index, answer) = gather.next().await;
-                let settled = tasks[index].settle(answer).await;
-                results[index] = Some(settled.map_err(TaskError::Exit)?);
-            }
-            Ok(())
-        };
-        match self.timeout {
-            Some(time) => timeout(time, pin!(all)).await.unwrap_or(Ok(()))?,
-            None => all.await?,
+        let (mut outcomes, _) = gather(&mut self.tasks, self.timeout, Result::is_err).await;
+        let failed = outcomes.iter().position(|it| matches!(it, Some(Err(_))));
+        if let Some(Some(Err(reason))) = failed.map(|index| outcomes.swap_remove(index)) {
+            return Err(TaskError::Exit(reason));
         }
-        for (index, task) in self.tasks.iter_mut().enumerate() {
-            // The time is up; of very many, not all may have had a look spared for them.
-            if results[index].is_none() {
-                task.reply = gather.replies[index].take();
-                let found = task.look_for(Duration::ZERO).await;
-                results[index] = Some(found.ok_or(TaskError::Timeout)?.map_err(TaskError::Exit)?);
-            }
-        }
-        Ok(results.into_iter().flatten().collect())
+        let results = outcomes.into_iter();
+        let results: Option<Vec<T>> = results.map(|it| it.and_then(Result::ok)).collect();
+        results.ok_or(TaskError::Timeout)
     }
 }
 
@@ -282,91 +250,5 @@ impl<T: Send + 'static> fmt::Debug for AwaitMany<T> {
             .field("tasks", &self.tasks)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
-    }
-}
-
-/// Several replies, taken in the order in which they come. Only those whose waker was called are
-/// looked at again, so waiting for many costs no more for each.
-struct Gather<T: Send + 'static> {
-    /// None where there is nothing to come any more.
-    replies: Vec<Option<Reply<T>>>,
-    running: usize,
-    /// To be looked at, the next one last.
-    due: Vec<usize>,
-    bells: Vec<Waker>,
-    rung: Arc<Rung>,
-}
-
-/// Which replies there is news of, and who is to be told.
-#[derive(Default)]
-struct Rung(Mutex<(Vec<usize>, Option<Waker>)>);
-
-/// The waker of one reply.
-struct Bell {
-    index: usize,
-    rung: Arc<Rung>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        let waker = {
-            let mut rung = self.rung.0.lock().unwrap_or_else(PoisonError::into_inner);
-            rung.0.push(self.index);
-            rung.1.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl<T: Send + 'static> Gather<T> {
-    fn new(replies: Vec<Option<Reply<T>>>) -> Self {
-        let rung = Arc::new(Rung::default());
-        let bell = |index| {
-            let rung = rung.clone();
-            Waker::from(Arc::new(Bell { index, rung }))
-        };
-        Gather {
-            running: replies.iter().flatten().count(),
-            due: (0..replies.len()).rev().collect(),
-            bells: (0..replies.len()).map(bell).collect(),
-            replies,
-            rung,
-        }
-    }
-
-    /// How many are still to come.
-    fn running(&self) -> usize {
-        self.running
-    }
-
-    /// The next that comes; for ever if there is none to come.
-    async fn next(&mut self) -> (usize, Result<T, ReplyError>) {
-        poll_fn(|cx| self.poll(cx)).await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Result<T, ReplyError>)> {
-        loop {
-            while let Some(index) = self.due.pop() {
-                let Some(reply) = &mut self.replies[index] else {
-                    continue;
-                };
-                let mut bell = Context::from_waker(&self.bells[index]);
-                if let Poll::Ready(answer) = Pin::new(reply).poll(&mut bell) {
-                    self.replies[index] = None;
-                    self.running -= 1;
-                    return Poll::Ready((index, answer));
-                }
-            }
-            let mut rung = self.rung.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if rung.0.is_empty() {
-                rung.1 = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            self.due = mem::take(&mut rung.0);
-            // In the order in which they rang.
-            self.due.reverse();
-        }
     }
 }

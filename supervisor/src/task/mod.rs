@@ -11,12 +11,13 @@
 //!    +-- ended without one --> failed with the reason --+
 //! ```
 //!
-//! `shutdown.rs` has what a stop comes to, `many.rs` the waits for several, `stream/` the work on
+//! `shutdown.rs` has what a stop comes to, `many.rs` and `gather.rs` the waits for several, `stream/` the work on
 //! many items, `supervisor.rs` and `start.rs` tasks below a supervisor, `detached.rs` those that
 //! nobody waits for.
 
 mod detached;
 mod error;
+mod gather;
 mod many;
 mod shutdown;
 mod start;
@@ -217,19 +218,23 @@ impl<T: Send + 'static> Task<T> {
             sleep(time).await;
             return None;
         };
-        let answer = timeout(time, reply).await.ok()?;
+        let answer = match timeout(time, reply).await {
+            Ok(answer) => answer,
+            // An answer that is there may be put off for a turn, lest it overtake something.
+            Err(_) => {
+                yield_now().await;
+                return self.glance().await;
+            }
+        };
         self.reply = None;
-        Some(self.settle(answer).await)
+        Some(outcome(answer))
     }
 
-    /// What an answer comes to. A process that dies with its task does so here, and not after it
-    /// has acted upon the failure: links are told before calls, so the signal has arrived.
-    async fn settle(&self, answer: Result<T, ReplyError>) -> Result<T, ExitReason> {
-        let outcome = outcome(answer);
-        if outcome.is_err() && self.linked_to.is_some() && self.linked_to == try_self_pid() {
-            yield_now().await;
-        }
-        outcome
+    /// What there is to be had at once.
+    async fn glance(&mut self) -> Option<Result<T, ExitReason>> {
+        let answer = timeout(Duration::ZERO, self.reply.as_mut()?).await.ok()?;
+        self.reply = None;
+        Some(outcome(answer))
     }
 
     /// Lets the task go: unlinked, and without anybody who waits for it (Elixir: `Task.ignore`).
@@ -368,7 +373,7 @@ impl<T: Send + 'static> IntoFuture for Task<T> {
             if let Err(ReplyError::Timeout) = answer {
                 return Err(TaskError::Timeout);
             }
-            self.settle(answer).await.map_err(TaskError::Exit)
+            outcome(answer).map_err(TaskError::Exit)
         };
         Box::pin(wait_at(place, work))
     }

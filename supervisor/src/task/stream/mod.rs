@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use regrow_runtime::{
     Pid, Reply, ReplyError, SpawnOptions, reply_channel, self_pid, send, trap_exit, try_self_pid,
-    unlink, yield_now,
+    unlink,
 };
 
 use super::start::Work;
@@ -130,8 +130,6 @@ pub struct AsyncStream<'a, T: Send + 'static> {
     spawner: Option<Pid>,
     /// Whose spawner it is.
     consumer: Option<Pid>,
-    /// Whether a task that fails ends the consumer.
-    is_fatal: bool,
     /// The number of the next task.
     next: u64,
     /// Handed to the spawner, and not come back.
@@ -170,7 +168,6 @@ where
         max_concurrency: thread::available_parallelism().map_or(1, |cores| cores.get()),
         spawner: None,
         consumer: None,
-        is_fatal: false,
         next: 0,
         outstanding: 0,
         asked: None,
@@ -178,7 +175,11 @@ where
     }
 }
 
-/// Settings, for before the first [`next`](AsyncStream::next).
+/// Settings.
+///
+/// # Panics
+///
+/// After the first [`next`](AsyncStream::next), when they would have no effect.
 impl<T: Send + 'static> AsyncStream<'_, T> {
     /// Works on at most this many items at a time, results that wait to be taken included. As many
     /// as there are cores unless set.
@@ -188,6 +189,7 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
     /// If it is zero.
     #[track_caller]
     pub fn max_concurrency(mut self, max: usize) -> Self {
+        self.has_not_begun("max_concurrency");
         assert!(max > 0, "`max_concurrency` must be at least 1");
         self.max_concurrency = max;
         self
@@ -207,19 +209,25 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
     /// assert_eq!(done.collect().await, [Ok(1), Ok(50)]);
     /// # });
     /// ```
+    #[track_caller]
     pub fn ordered(mut self, ordered: bool) -> Self {
+        self.has_not_begun("ordered");
         self.settings.ordered = ordered;
         self
     }
 
     /// Gives each task this long instead of 5 seconds.
+    #[track_caller]
     pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.has_not_begun("timeout");
         self.settings.timeout = Some(timeout);
         self
     }
 
     /// Gives the tasks all the time they take.
+    #[track_caller]
     pub fn no_timeout(mut self) -> Self {
+        self.has_not_begun("no_timeout");
         self.settings.timeout = None;
         self
     }
@@ -237,9 +245,19 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
     /// assert_eq!(naps.collect().await, [Err(TaskError::Timeout), Ok(())]);
     /// # });
     /// ```
+    #[track_caller]
     pub fn on_timeout(mut self, what: OnTimeout) -> Self {
+        self.has_not_begun("on_timeout");
         self.settings.on_timeout = what;
         self
+    }
+
+    #[track_caller]
+    fn has_not_begun(&self, setting: &str) {
+        assert!(
+            self.consumer.is_none(),
+            "`{setting}` must be set before the first `next`"
+        );
     }
 }
 
@@ -252,14 +270,7 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
     #[track_caller]
     #[allow(clippy::should_implement_trait)] // as of every stream of futures
     pub fn next(&mut self) -> impl Future<Output = Option<Result<T, TaskError>>> + Send {
-        wait_here(async {
-            let outcome = poll_fn(|cx| self.poll_next(cx)).await;
-            if self.is_fatal && matches!(outcome, Some(Err(TaskError::Exit(_)))) {
-                // Who dies of it does so here: the signal was sent before this answer.
-                yield_now().await;
-            }
-            outcome
-        })
+        wait_here(poll_fn(|cx| self.poll_next(cx)))
     }
 
     /// All outcomes that are left.
@@ -351,7 +362,6 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
         };
         self.spawner = Some(spawner);
         self.consumer = Some(consumer);
-        self.is_fatal = self.settings.origin.is_linked() && !traps;
         spawner
     }
 

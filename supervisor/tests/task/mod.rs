@@ -1,0 +1,53 @@
+//! The rules of Elixir's Task and Task.Supervisor.
+
+use std::time::Duration;
+
+use regrow_runtime::{
+    ExitReason, Pid, exit_with, monotonic_time, receive, receive_any, send, yield_now,
+};
+
+mod awaiting;
+mod links;
+mod many;
+mod shutdown;
+mod stream;
+mod stream_ends;
+mod supervisor;
+mod yielding;
+
+/// Lets a [`waiting`] task go on.
+struct Go;
+
+/// What a task does that gives this when it is told to.
+async fn waiting<T>(value: T) -> T {
+    receive::<Go>().await;
+    value
+}
+
+/// What a task does that ends with this reason, without a result.
+async fn ending<T>(reason: ExitReason) -> T {
+    exit_with(reason)
+}
+
+fn go(pid: Pid) {
+    send(pid, Go);
+}
+
+/// Asserts that the mailbox is empty, signals under way included.
+async fn assert_empty() {
+    yield_now().await;
+    if let Ok(message) = receive_any().timeout(Duration::ZERO).await {
+        panic!("there is a message: {message:?}");
+    }
+}
+
+/// Asserts how long it has been, but for what turns take and timers are rounded by.
+#[track_caller]
+fn assert_lasted(since: Duration, expected: Duration) {
+    let lasted = monotonic_time() - since;
+    let about = expected..expected + Duration::from_millis(50);
+    assert!(
+        about.contains(&(lasted + Duration::from_millis(5))),
+        "{lasted:?}"
+    );
+}
