@@ -16,6 +16,7 @@ mod intensity;
 mod model;
 mod one_for_one;
 mod partition;
+mod pg;
 mod probe;
 mod reaching;
 mod references;

@@ -1,15 +1,14 @@
 //! Registry: processes found by keys that are more than names.
 //!
-//! `table.rs` (with `shard.rs` and `owned.rs`) keeps the entries and is pure; `partition.rs` is the process
+//! `table.rs` (with `shard.rs`) keeps the entries and is pure; `partition.rs` is the process
 //! that takes out those of the dead; `shared.rs` is what handles and processes share. `handle.rs`,
-//! `unique.rs` and `duplicate.rs` are what users call.
+//! `whole.rs`, `unique.rs` and `duplicate.rs` are what users call.
 
 mod duplicate;
 mod error;
 mod event;
 mod handle;
 mod locks;
-mod owned;
 mod partition;
 mod shard;
 mod shared;
@@ -17,6 +16,7 @@ mod start;
 mod table;
 mod unique;
 mod via;
+mod whole;
 
 use std::fmt;
 use std::hash::Hash;

@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::owned::Owned;
 use super::shard::{Entry, Shard, Trash};
+use crate::owned::Owned;
 
 /// Enough that the readers on many cores seldom meet at the same lock.
 pub(super) const SHARDS: usize = 64;

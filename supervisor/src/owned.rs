@@ -1,4 +1,4 @@
-//! The keys of one owner, with the number of each registration: pure.
+//! The keys of one process in a registry, or its groups, with a number for each time: pure.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -9,9 +9,9 @@ use rustc_hash::FxHashMap;
 /// More than so many are looked up by a hash.
 const FEW: usize = 16;
 
-/// What one process has registered. Most have one key or two, some have a million.
+/// What one process has registered, or joined. Most have one key or two, some have a million.
 #[derive(Debug)]
-pub(super) enum Owned<K> {
+pub(crate) enum Owned<K> {
     /// In the order of registration.
     Few(Vec<(u64, K)>),
     /// The numbers in the order of registration.
@@ -25,7 +25,7 @@ impl<K> Default for Owned<K> {
 }
 
 impl<K: Hash + Eq + Clone> Owned<K> {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Owned::Few(few) => few.is_empty(),
             Owned::Many(many) => many.is_empty(),
@@ -33,7 +33,7 @@ impl<K: Hash + Eq + Clone> Owned<K> {
     }
 
     /// `number` is higher than all before.
-    pub(super) fn add(&mut self, number: u64, key: K) {
+    pub(crate) fn add(&mut self, number: u64, key: K) {
         match self {
             Owned::Few(few) if few.len() < FEW => few.push((number, key)),
             Owned::Few(few) => {
@@ -48,7 +48,7 @@ impl<K: Hash + Eq + Clone> Owned<K> {
     }
 
     /// The numbers of a key, oldest first.
-    pub(super) fn numbers<Q>(&self, key: &Q) -> Vec<u64>
+    pub(crate) fn numbers<Q>(&self, key: &Q) -> Vec<u64>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -64,7 +64,7 @@ impl<K: Hash + Eq + Clone> Owned<K> {
 
     /// Forgets these of a key's numbers, which are in order; the keys that are not needed any more
     /// go to `trash`.
-    pub(super) fn remove<Q>(&mut self, key: &Q, numbers: &[u64], trash: &mut Vec<K>)
+    pub(crate) fn remove<Q>(&mut self, key: &Q, numbers: &[u64], trash: &mut Vec<K>)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -89,7 +89,7 @@ impl<K: Hash + Eq + Clone> Owned<K> {
     }
 
     /// The key of each registration, in their order.
-    pub(super) fn keys(&self) -> Vec<K> {
+    pub(crate) fn keys(&self) -> Vec<K> {
         match self {
             Owned::Few(few) => few.iter().map(|(_, key)| key.clone()).collect(),
             Owned::Many(many) => {
@@ -104,7 +104,7 @@ impl<K: Hash + Eq + Clone> Owned<K> {
     }
 
     /// Each key with its numbers, in no order; a key may come again.
-    pub(super) fn into_numbers(self) -> Vec<(K, Vec<u64>)> {
+    pub(crate) fn into_numbers(self) -> Vec<(K, Vec<u64>)> {
         match self {
             Owned::Few(few) => few.into_iter().map(|(n, key)| (key, vec![n])).collect(),
             Owned::Many(many) => many.into_iter().collect(),
