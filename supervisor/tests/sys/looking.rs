@@ -123,14 +123,14 @@ fn who_cannot_answer_is_an_error_and_says_why() {
         assert_eq!(sys::suspend(&self_pid()).await, itself);
 
         let no_behaviour = spawn(std::future::pending::<()>());
-        let late = Err(SysError::Call(CallError::Timeout));
-        assert_eq!(sys::resume(&no_behaviour).timeout(millis(1)).await, late);
+        let is_late = |answer| matches!(answer, Err(SysError::Call(CallError::Timeout(_))));
+        assert!(is_late(sys::resume(&no_behaviour).timeout(millis(1)).await));
 
         let busy = counter(1).await;
         busy.call(|reply| Command::Wait(reply, millis(20)))
             .await
             .unwrap();
-        assert_eq!(sys::resume(&busy).timeout(millis(1)).await, late);
+        assert!(is_late(sys::resume(&busy).timeout(millis(1)).await));
         assert_eq!(sys::resume(&busy).no_timeout().await, Ok(()));
 
         // It is in the mailbox of one that ends.
