@@ -365,6 +365,11 @@ pub(super) fn info(pid: Pid) -> Option<MailboxLimit> {
 #[cold]
 pub(super) fn left(pid: Pid, envelope: &mut Envelope) {
     envelope.set_kind(signal::MESSAGE);
+    give_back(pid);
+}
+
+/// A place is not needed.
+pub(super) fn give_back(pid: Pid) {
     with_limit(pid, |limit| limit.give_back(1));
 }
 

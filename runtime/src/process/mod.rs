@@ -42,7 +42,7 @@ use std::sync::atomic::Ordering;
 use regrow_mailbox::{Envelope, Pushed};
 
 pub(crate) use self::reply::Undelivered;
-pub(crate) use self::send::send_message;
+pub(crate) use self::send::{offer_message, send_message};
 use self::table::Slot;
 use crate::local;
 use crate::panic::discard;
@@ -85,7 +85,7 @@ fn drop_refused(envelope: Envelope) {
     drop_undelivered(Undelivered::Full, envelope);
 }
 
-fn drop_undelivered(why: Undelivered, envelope: Envelope) {
+pub(crate) fn drop_undelivered(why: Undelivered, envelope: Envelope) {
     local::try_with(|local| {
         let before = local.undelivered.replace(Some(why));
         discard("the drop of an undelivered message", envelope);

@@ -14,7 +14,7 @@ use super::budget::{Refused, poll_budget};
 use super::limit::{self, Limit, Ticket, Verdict};
 use super::table::{self, Slot};
 use super::wait_site::waiting_at;
-use super::{drop_dead_letter, drop_refused, owner, push_to, signal};
+use super::{Undelivered, drop_refused, drop_undelivered, owner, push_to, signal};
 use crate::local;
 use crate::message::Message;
 use crate::pid::Pid;
@@ -56,28 +56,43 @@ pub(crate) fn send_message(to: Pid, message: Message) {
     post(to, envelope);
 }
 
+/// The same for whoever may not drop it: a message that did not get there comes back.
+pub(crate) fn offer_message(to: Pid, message: Message) -> Result<(), (Undelivered, Message)> {
+    local::try_with(|local| local.check_receiver(to));
+    let mut envelope = message.0;
+    envelope.set_generation(to.generation());
+    offer(to, envelope).map_err(|(why, envelope)| (why, Message(envelope)))
+}
+
 #[inline]
 fn post(to: Pid, envelope: Envelope) {
-    let Some(slot) = table::slot(to.index()) else {
-        return drop_dead_letter(envelope);
-    };
-    // On the cache line that the push needs anyway.
-    if owner::is_limited(slot.inbox.owner().load(Ordering::Relaxed)) {
-        return post_limited(to, slot, envelope);
-    }
-    if let Err(dead) = push_to(slot, to.index(), envelope) {
-        drop_dead_letter(dead);
+    if let Err((why, envelope)) = offer(to, envelope) {
+        drop_undelivered(why, envelope);
     }
 }
 
+#[inline]
+fn offer(to: Pid, envelope: Envelope) -> Result<(), (Undelivered, Envelope)> {
+    let Some(slot) = table::slot(to.index()) else {
+        return Err((Undelivered::NoProc, envelope));
+    };
+    // On the cache line that the push needs anyway.
+    if owner::is_limited(slot.inbox.owner().load(Ordering::Relaxed)) {
+        return offer_limited(to, slot, envelope);
+    }
+    push_to(slot, to.index(), envelope).map_err(|dead| (Undelivered::NoProc, dead))
+}
+
 #[cold]
-fn post_limited(to: Pid, slot: &'static Slot, envelope: Envelope) {
+fn offer_limited(
+    to: Pid,
+    slot: &'static Slot,
+    envelope: Envelope,
+) -> Result<(), (Undelivered, Envelope)> {
     match limit::reserve(to, false) {
-        Verdict::Full | Verdict::Wait | Verdict::Drop => drop_refused(envelope),
+        Verdict::Full | Verdict::Wait | Verdict::Drop => Err((Undelivered::Full, envelope)),
         verdict => {
-            if let Err(dead) = push_placed(to, slot, verdict, envelope) {
-                drop_dead_letter(dead);
-            }
+            push_placed(to, slot, verdict, envelope).map_err(|dead| (Undelivered::NoProc, dead))
         }
     }
 }
@@ -91,7 +106,10 @@ fn push_placed(
 ) -> Result<(), Envelope> {
     match verdict {
         Verdict::Place => {
-            envelope.set_kind(signal::PLACED);
+            envelope.set_kind(match envelope.kind() {
+                signal::TICK => signal::PLACED_TICK,
+                _ => signal::PLACED,
+            });
             // A place in a limit whose process is dead needs not be given back.
             push_to(slot, to.index(), envelope)
         }

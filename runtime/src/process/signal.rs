@@ -20,6 +20,10 @@ pub(crate) const CONTROL: u32 = 3;
 pub(crate) const ALIAS: u32 = 4;
 /// The payload is a message of the user's that has a place in a mailbox with a limit.
 pub(crate) const PLACED: u32 = 5;
+/// The payload is a [`Tick`](crate::timer::Tick), of which the receiver makes a message.
+pub(crate) const TICK: u32 = 6;
+/// The same, with a place.
+pub(crate) const PLACED_TICK: u32 = 7;
 
 /// Signals that never reach the mailbox.
 pub(crate) enum Control {

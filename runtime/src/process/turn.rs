@@ -23,12 +23,13 @@ use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::table::{self, Slot};
 use super::{budget, drop_dead_letter, owner, push_new, waker};
 use crate::local::Local;
-use crate::message::{Down, Exit, Origin};
+use crate::message::{Down, Exit, Message, Origin};
 use crate::panic::{catch, discard, wake_caught};
 use crate::pid::Pid;
 use crate::process::reply::ReplyError;
 use crate::reason::ExitReason;
 use crate::scheduler::Worker;
+use crate::timer::Tick;
 
 /// Runs the process in a slot for one turn. The caller took the index from a run
 /// queue, and so holds the token.
@@ -192,6 +193,7 @@ fn handle(
             }
             match accept(header, pid, envelope, queue, woken || again || arrived) {
                 Accepted::Message(envelope) => {
+                    placed = envelope.kind() == signal::PLACED;
                     queue.append(envelope);
                     arrived = true;
                 }
@@ -307,6 +309,7 @@ fn accept(
             Ok(Aliased { id, message }) => accept_aliased(header, id, message),
             Err(_) => Accepted::Done,
         },
+        signal::TICK | signal::PLACED_TICK => accept_tick(pid, envelope),
         _ => {
             if let Ok(control) = envelope.downcast::<Control>() {
                 obey(header, pid, control, queue, runnable);
@@ -326,6 +329,24 @@ fn accept_aliased(header: &Header, id: u64, message: Envelope) -> Accepted {
     if let Some((reference, target)) = monitor {
         // A dead target needs no demonitor.
         let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+    }
+    Accepted::Message(message)
+}
+
+/// An interval's message is made here: a clone may take long, and that is its receiver's time.
+#[cold]
+fn accept_tick(pid: Pid, tick: Envelope) -> Accepted {
+    let is_placed = tick.kind() == signal::PLACED_TICK;
+    let message = tick.downcast::<Tick>().ok().and_then(Tick::into_message);
+    let Some(Message(mut message)) = message else {
+        if is_placed {
+            limit::give_back(pid);
+        }
+        return Accepted::Done;
+    };
+    message.set_generation(pid.generation());
+    if is_placed {
+        message.set_kind(signal::PLACED);
     }
     Accepted::Message(message)
 }

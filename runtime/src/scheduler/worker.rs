@@ -306,7 +306,7 @@ impl Worker {
 
     fn fire_timers(&self) {
         if self.timers().next().is_some() {
-            self.timers().fire(clock::now());
+            self.timers().fire(clock::now(), &self.shared);
         }
     }
 
@@ -329,7 +329,7 @@ impl Worker {
         // A worker in a long turn does not look at its wheel.
         let now = clock::now();
         let seats = self.shared.seats.iter();
-        let fired: usize = seats.map(|seat| seat.timers.fire(now)).sum();
+        let fired: usize = seats.map(|seat| seat.timers.fire(now, &self.shared)).sum();
         let woken = || {
             self.urgent()
                 .or_else(|| self.core.next.take())

@@ -177,7 +177,7 @@ impl Loop<'_> {
     }
 
     fn fire_timers(&self) {
-        let fired = self.worker.timers().fire(clock::now());
+        let fired = self.worker.timers().fire(clock::now(), &self.worker.shared);
         if fired > 0 {
             self.driver
                 .record(|recorder, at| recorder.timers(at, fired));

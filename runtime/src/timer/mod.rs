@@ -1,7 +1,8 @@
 //! Timers: one wheel for each seat of a worker, turned by whoever notices that it is due.
 //!
 //! - [`wheel`]: the wheel, pure; [`alarm`]: what wakes; [`send`]: what sends a message;
-//!   [`interval`]: again and again; [`limit`]: a time for any future.
+//!   [`interval`]: again and again; [`limit`]: a time for any future; [`errand`]: what is
+//!   nobody's work when it is due.
 //!
 //! # A timer goes with the process that it is aimed at
 //!
@@ -21,6 +22,7 @@
 //! process are dropped as that process; no link or monitor has been told of its end by then.
 
 mod alarm;
+mod errand;
 mod interval;
 mod limit;
 #[cfg(all(test, loom))]
@@ -37,14 +39,15 @@ use parking_lot::Mutex;
 
 pub(crate) use self::alarm::Alarm;
 pub use self::alarm::{Sleep, sleep};
+use self::errand::Errand;
 use self::interval::Repeat;
 pub use self::interval::send_interval;
-pub(crate) use self::interval::send_interval_on;
+pub(crate) use self::interval::{Tick, send_interval_on};
 pub use self::limit::{TimeLimit, timeout};
-use self::send::Named;
 pub use self::send::{
     Destination, TimedOut, TimerRef, cancel_timer, read_timer, send_after, start_timer,
 };
+use self::send::{Named, send_or_leave};
 pub(crate) use self::send::{send_after_on, start_timer_on};
 use self::wheel::{Key, Load, Wheel};
 use crate::clock;
@@ -52,8 +55,9 @@ use crate::local;
 use crate::message::Message;
 use crate::panic::{contain, wake_caught};
 use crate::pid::Pid;
+use crate::process::drop_dead_letter;
 use crate::process::info::seems_alive;
-use crate::process::{drop_dead_letter, send_message};
+use crate::process::waker::plain_pid;
 use crate::scheduler::{self, Shared};
 
 /// How many entries of a dead process are taken out under one lock.
@@ -68,12 +72,14 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    fn fire(self) {
+    /// Runs none of the user's code.
+    fn fire(self, shared: &Arc<Shared>) {
         match self {
-            Action::Wake(waker) => wake_caught(waker),
-            Action::Send(to, message) => send_message(to, message),
-            Action::SendNamed(named) => named.fire(),
-            Action::Repeat(repeat) => repeat.fire(),
+            Action::Wake(waker) if plain_pid(&waker).is_some() => waker.wake(),
+            Action::Wake(waker) => Errand::Wake(waker).give_to_a_process(shared),
+            Action::Send(to, message) => send_or_leave(shared, to, message),
+            Action::SendNamed(named) => named.fire(shared),
+            Action::Repeat(repeat) => repeat.fire(shared),
         }
     }
 
@@ -167,7 +173,10 @@ impl Timers {
     }
 
     /// Fires what is due. Returns how many timers fired.
-    pub(crate) fn fire(&self, now: u64) -> usize {
+    ///
+    /// Whoever turns a wheel is in no turn, so nobody would notice if it were held up: what
+    /// runs here is ours alone (`errand.rs`).
+    pub(crate) fn fire(&self, now: u64, shared: &Arc<Shared>) -> usize {
         if self.next().is_none_or(|next| next > now) {
             return 0;
         }
@@ -179,7 +188,7 @@ impl Timers {
         drop(wheel);
         let fired = due.len();
         for action in due {
-            action.fire();
+            action.fire(shared);
         }
         fired
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::errand::Errand;
 use super::wheel::{Key, Load, Wheel};
 use super::{Action, NotArmed, arm, too_many};
 use crate::clock;
@@ -10,7 +11,7 @@ use crate::local;
 use crate::message::Message;
 use crate::panic::contain;
 use crate::pid::Pid;
-use crate::process::{drop_dead_letter, owner, send_message, table};
+use crate::process::{Undelivered, drop_dead_letter, offer_message, owner, table};
 use crate::scheduler::{self, Shared};
 
 /// Where a timer sends its message: a process, or whoever has a name by then.
@@ -57,15 +58,22 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    pub(super) fn fire(self) {
+    pub(super) fn fire(self, shared: &Arc<Shared>) {
         match whereis(self.runtime, &self.name) {
-            Some(pid) => send_message(pid, self.message),
-            None => self.drop_unfired(),
+            Some(pid) => send_or_leave(shared, pid, self.message),
+            None => Errand::Drop(Undelivered::NoProc, self.message).give_to_a_process(shared),
         }
     }
 
     pub(super) fn drop_unfired(self) {
         drop_dead_letter(self.message.0);
+    }
+}
+
+/// Sends what is due; what does not get there is dropped by somebody else.
+pub(super) fn send_or_leave(shared: &Arc<Shared>, to: Pid, message: Message) {
+    if let Err((why, message)) = offer_message(to, message) {
+        Errand::Drop(why, message).give_to_a_process(shared);
     }
 }
 
