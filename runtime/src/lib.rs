@@ -109,6 +109,7 @@ pub use process::receive::{
 };
 pub use process::receive_end::{ReceiveDown, ReceiveExit, receive_down, receive_exit};
 pub use process::reply::{Reply, ReplyError, ReplyTo, reply_channel};
+pub use process::reply_or_down::ReplyOrDown;
 pub use process::send::{SendWait, TrySendError, send, send_wait, try_send};
 pub use process::spawn::{
     SpawnError, SpawnOptions, Spawned, spawn, spawn_link, spawn_local, spawn_monitor,

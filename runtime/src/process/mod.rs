@@ -29,6 +29,7 @@ pub(crate) mod receive_end;
 pub(crate) mod receive_macro;
 pub(crate) mod relations;
 pub(crate) mod reply;
+pub(crate) mod reply_or_down;
 pub(crate) mod send;
 pub(crate) mod signal;
 pub(crate) mod spawn;

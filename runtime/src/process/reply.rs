@@ -125,6 +125,11 @@ pub fn reply_channel<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
 /// Dropping it unanswered fails the call at once: with
 /// [`ReplyError::Exit`] if the process that holds it is ending, else with
 /// [`ReplyError::Dropped`] at the end of the turn.
+///
+/// What counts is who holds it. If the process that was asked has passed it on and ends, the
+/// call goes on waiting for whoever has it now; in OTP it would fail, because there a caller
+/// monitors whom it asks. Here that would cost each call two more signals, so it is for those
+/// who want it: [`Reply::or_down`].
 #[must_use = "dropping a reply handle fails the call"]
 pub struct ReplyTo<R: Send + 'static> {
     sender: Option<Sender<R>>,
@@ -278,6 +283,11 @@ impl<R: Send + 'static> Reply<R> {
         if there || polled.is_ready() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Whether the answer is there, and is left for the next turn.
+    pub(super) fn is_put_off(&self) -> bool {
+        self.put_off.is_some()
     }
 }
 
