@@ -1,4 +1,5 @@
-//! Searching, sleeping, parking and the next-process slot under the model checker.
+//! Searching, sleeping, parking, the next-process slot and the queues of the priorities under
+//! the model checker.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release -p regrow-runtime --lib loom
@@ -18,6 +19,8 @@ use super::idle::{Idle, Workplace};
 use super::nap::Nap;
 use super::next::NextProcess;
 use super::parker::{Bed, Parker};
+use super::ranks::{Queue, Ranks};
+use crate::process::priority::Priority;
 
 /// A place to sleep in like the reactor: for one, remembering a ring.
 struct OneBed {
@@ -352,4 +355,86 @@ fn a_thief_that_comes_again_and_again_doubles_nothing() {
         thief.join().unwrap();
         slot.check(3);
     });
+}
+
+/// A queue of which only the length matters, with no ordering of its own: what is seen of it
+/// is what the word brings.
+struct Length(AtomicUsize);
+
+impl Queue for Length {
+    fn new() -> Self {
+        Length(AtomicUsize::new(0))
+    }
+
+    fn push(&self, _: u32) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Option<u32> {
+        let mut length = self.len();
+        while length > 0 {
+            let order = Ordering::Relaxed;
+            match self.0.compare_exchange(length, length - 1, order, order) {
+                Ok(_) => return Some(1),
+                Err(now) => length = now,
+            }
+        }
+        None
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One was there and has been taken, so that the bit is set and the queue empty: then
+/// `pushers` push one each while `takers` look, and what those have not found the word still
+/// shows.
+fn nothing_is_hidden(pushers: usize, takers: usize) {
+    let ranks = Arc::new(Ranks::<Length>::new());
+    ranks.push(1, Priority::High);
+    assert!(ranks.take(Priority::High).is_some());
+    let pushers: Vec<_> = (0..pushers)
+        .map(|_| {
+            let ranks = ranks.clone();
+            thread::spawn(move || ranks.push(1, Priority::High))
+        })
+        .collect();
+    let takers: Vec<_> = (0..takers)
+        .map(|_| {
+            let ranks = ranks.clone();
+            thread::spawn(move || ranks.take(Priority::High))
+        })
+        .collect();
+    let mut left = pushers.len();
+    for pusher in pushers {
+        pusher.join().unwrap();
+    }
+    for taker in takers {
+        left -= usize::from(taker.join().unwrap().is_some());
+    }
+    for _ in 0..left {
+        assert!(ranks.take(Priority::High).is_some(), "it is hidden");
+    }
+    assert!(ranks.take(Priority::High).is_none());
+    assert!(!ranks.may_have_any());
+}
+
+#[test]
+fn a_push_to_a_rank_that_is_found_empty_is_not_hidden() {
+    loom::model(|| nothing_is_hidden(1, 1));
+}
+
+#[test]
+fn a_push_to_a_rank_that_two_find_empty_is_not_hidden() {
+    loom::model(|| nothing_is_hidden(1, 2));
+}
+
+#[test]
+fn two_pushes_to_a_rank_that_is_found_empty_are_not_hidden() {
+    loom::model(|| nothing_is_hidden(2, 1));
 }

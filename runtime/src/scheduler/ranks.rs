@@ -18,17 +18,52 @@
 //!
 //! Sleepers are woken as for every other push (`idle.rs`): the pusher's step 2 is
 //! before its fence, and a sleeper's last look reads the word after its own.
-
-use std::sync::atomic::{AtomicU32, Ordering};
+//!
+//! The models in `scheduler/loom.rs` have a queue with no ordering of its own in place of the
+//! deque. One of them fails without the second look, if what that finds does not set the bit
+//! again, if the pusher does nothing when it finds the bit set, and if either of the
+//! read-modify-writes is relaxed.
 
 use super::queue::Inlet;
+use crate::primitive::{AtomicU32, Ordering};
 use crate::process::priority::Priority;
+
+/// A queue that all workers share; the models have another.
+pub(super) trait Queue {
+    fn new() -> Self;
+    fn push(&self, index: u32);
+    fn take(&self) -> Option<u32>;
+    fn is_empty(&self) -> bool;
+    fn len(&self) -> usize;
+}
+
+impl Queue for Inlet {
+    fn new() -> Self {
+        Inlet::new()
+    }
+
+    fn push(&self, index: u32) {
+        self.push(index);
+    }
+
+    fn take(&self) -> Option<u32> {
+        self.take()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
 
 /// The queues, and their word.
 #[derive(Debug)]
-pub(super) struct Ranks {
+pub(super) struct Ranks<Q = Inlet> {
     word: AtomicU32,
-    queues: [Inlet; 4],
+    queues: [Q; 4],
 }
 
 fn bit(priority: Priority) -> u32 {
@@ -38,15 +73,15 @@ fn bit(priority: Priority) -> u32 {
 /// What runs before everything ordinary, first things first.
 pub(super) const URGENT: [Priority; 2] = [Priority::Max, Priority::High];
 
-impl Ranks {
+impl<Q: Queue> Ranks<Q> {
     pub(super) fn new() -> Self {
         Ranks {
             word: AtomicU32::new(0),
-            queues: std::array::from_fn(|_| Inlet::new()),
+            queues: std::array::from_fn(|_| Q::new()),
         }
     }
 
-    fn queue(&self, priority: Priority) -> &Inlet {
+    fn queue(&self, priority: Priority) -> &Q {
         &self.queues[priority as usize]
     }
 
@@ -86,7 +121,7 @@ impl Ranks {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.queues.iter().map(Inlet::len).sum()
+        self.queues.iter().map(Q::len).sum()
     }
 }
 
@@ -99,7 +134,7 @@ mod tests {
 
     #[test]
     fn each_queue_is_first_in_first_out_and_none_hides_another() {
-        let ranks = Ranks::new();
+        let ranks = Ranks::<Inlet>::new();
         assert!(!ranks.may_have_any());
         for index in 1..=3 {
             for (shift, priority) in Priority::ALL.into_iter().enumerate() {
@@ -120,7 +155,7 @@ mod tests {
     #[test]
     fn what_is_pushed_while_others_find_the_queue_empty_is_found() {
         const EACH: u32 = 20_000;
-        let ranks = Ranks::new();
+        let ranks = Ranks::<Inlet>::new();
         let pushed = AtomicBool::new(false);
         let taken: u64 = thread::scope(|scope| {
             let takers = [0, 1].map(|_| {
