@@ -85,7 +85,7 @@ pub use blocking::{Blocking, BlockingError, blocking};
 pub use clock::monotonic_time;
 pub use events::{Event, EventIter, EventKinds, EventStream, NextEvent, subscribe};
 pub use handle::Handle;
-pub use message::{Down, Exit, Message, Monitored};
+pub use message::{Down, Exit, Message, Monitored, TaggedDown};
 pub use names::{
     RegisterError, SendError, UnregisterError, register, registered, send_named, unregister,
     whereis,
@@ -101,7 +101,9 @@ pub use process::info::{
 };
 pub use process::limit::{MailboxLimit, MailboxOverflow, MailboxPolicy, mailbox_limit};
 pub use process::links::{exit, exit_with, link, trap_exit, unlink};
-pub use process::monitors::{demonitor, demonitor_flush, monitor, monitor_alias, monitor_named};
+pub use process::monitors::{
+    demonitor, demonitor_flush, monitor, monitor_alias, monitor_named, tag_monitor,
+};
 pub use process::priority::{Priority, set_priority};
 pub use process::receive::{
     Receive, ReceiveAny, ReceiveMatching, ReceiveTimeout, Timeout, receive, receive_any,

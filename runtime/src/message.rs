@@ -80,6 +80,17 @@ impl Down {
     }
 }
 
+/// The end of a process whose monitor was given a tag, by [`tag_monitor`](crate::tag_monitor)
+/// (OTP: `{Tag, Ref, process, Pid, Reason}`).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TaggedDown {
+    /// What the monitor was given.
+    pub tag: Message,
+    /// What would have come without it.
+    pub down: Down,
+}
+
 /// What a monitor watches, as it was told to.
 ///
 /// ```

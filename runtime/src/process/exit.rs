@@ -2,7 +2,7 @@
 //!
 //! 1. The reason is fixed.
 //! 2. The body is dropped.
-//! 3. The mailbox is dropped.
+//! 3. The mailbox is dropped, and what its monitors were given.
 //! 4. The name is released.
 //! 5. The generation advances: *the point of death*.
 //! 6. Timers that are aimed at it are taken out, and their messages dropped.
@@ -17,6 +17,7 @@
 //! send, link and spawn; later ones run as no process at all.
 
 use regrow_mailbox::Batch;
+use rustc_hash::FxHashMap;
 
 use super::cell::{Flag, Header, ProcessPtr};
 use super::crash::{self, Cause};
@@ -27,7 +28,7 @@ use super::turn::answer_for_dead;
 use super::{limit, owner, push_new, signal};
 use crate::events::{Event, EventKinds};
 use crate::local::Local;
-use crate::message::{Down, Exit, Origin};
+use crate::message::{Down, Exit, Message, Origin};
 use crate::panic::{contain, discard};
 use crate::pid::{MonitorRef, Pid};
 use crate::process::signal::Control;
@@ -76,6 +77,9 @@ pub(super) fn exit(ending: Ending<'_>) {
     }
     if header.is(Flag::HasForeign) {
         drop_foreign(header);
+    }
+    if let Some(tags) = header.with_relations(|relations| relations.take_tags()) {
+        drop_tags(tags);
     }
     drop(current);
 
@@ -167,6 +171,14 @@ fn drop_foreign(header: &Header) {
         header.with_relations(|relations| relations.existing().map(|more| more.foreign.take()));
     for waker in foreign.into_iter().flatten() {
         contain("the drop of a waker", || drop(waker));
+    }
+}
+
+/// What the `Down`s of its monitors would have carried.
+#[cold]
+fn drop_tags(tags: FxHashMap<MonitorRef, Message>) {
+    for tag in tags.into_values() {
+        contain("the drop of a monitor's tag", || drop(tag));
     }
 }
 

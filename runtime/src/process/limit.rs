@@ -36,7 +36,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::cell::Flag;
 use super::links::with_header;
 use super::{drop_refused, owner, push_new, self_pid, signal, table};
-use crate::message::{Down, Exit, Origin};
+use crate::message::{Down, Exit, Origin, TaggedDown};
 use crate::panic::{contain, wake_caught};
 use crate::pid::Pid;
 use crate::proc_lib::Terminate;
@@ -465,7 +465,10 @@ pub fn mailbox_limit(max: usize, policy: MailboxPolicy) -> Option<MailboxLimit> 
     if let Some(before) = with_limit(me, |limit| limit.change(max, policy)) {
         return Some(before);
     }
-    let counts = |it: &Envelope| !it.is::<Exit>() && !it.is::<Down>() && !it.is::<Terminate>();
+    let is_signal = |it: &Envelope| {
+        it.is::<Exit>() || it.is::<Down>() || it.is::<TaggedDown>() || it.is::<Terminate>()
+    };
+    let counts = |it: &Envelope| !is_signal(it);
     let taken = with_header("mailbox_limit", |header| {
         header.with_queue(|queue| queue.set_kind(signal::PLACED, counts))
     });

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::alias::{Alias, Life, MonitorAliasMode};
+use super::cell::Flag;
 use super::links::with_header;
-use super::receive::try_receive_matching;
+use super::receive::try_take;
 use super::signal::{self, Control};
 use super::{push_new, self_pid};
 use crate::local;
-use crate::message::{Down, Monitored};
+use crate::message::{Down, Message, Monitored, TaggedDown};
 use crate::names;
 use crate::pid::{MonitorRef, Pid};
 use crate::reason::ExitReason;
@@ -107,6 +108,51 @@ pub fn monitor_alias(target: impl Into<Monitored>, mode: MonitorAliasMode) -> (M
     (reference, Alias::new(self_pid(), reference.0))
 }
 
+/// Gives a monitor of this process a tag: a [`TaggedDown`] with it then arrives in place of
+/// the [`Down`] (OTP: `monitor/3` with `{tag, Tag}`, and `spawn_opt` with it). So one part of a
+/// program can tell its monitors from those of others without keeping their references.
+///
+/// Any monitor will do, however it was made. No `Down` can arrive between two awaits: right
+/// after the monitor was made, this is never too late. False if the monitor is not active: its
+/// `Down` has arrived already, it was ended, or it is on this process itself. A second tag
+/// replaces the first. [`receive_down`](crate::receive_down()) waits for a `Down` without a tag.
+///
+/// # Panics
+///
+/// Outside a process.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{ExitReason, TaggedDown, exit, receive, spawn_monitor, tag_monitor};
+///
+/// struct Worker(u8);
+///
+/// for number in [1, 2] {
+///     let (pid, reference) = spawn_monitor(std::future::pending::<()>());
+///     tag_monitor(reference, Worker(number));
+///     exit(pid, ExitReason::Kill);
+/// }
+/// let TaggedDown { tag, down, .. } = receive().await;
+/// let Worker(number) = tag.downcast().unwrap();
+/// assert!([1, 2].contains(&number));
+/// assert_eq!(down.reason, ExitReason::Killed);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn tag_monitor<T: Send + 'static>(reference: MonitorRef, tag: T) -> bool {
+    let tag = Message::new(tag);
+    // What comes back is dropped outside: that is the user's code.
+    let former = with_header("tag_monitor", |header| {
+        if header.is(Flag::Ending) {
+            // In a drop at the end: no `Down` will ever come.
+            return Err(tag);
+        }
+        header.with_relations(|it| it.tag_monitor(reference, tag))
+    });
+    former.is_ok()
+}
+
 /// Who has a name now, or somebody who never lives.
 #[track_caller]
 fn resolve(name: &str) -> Pid {
@@ -164,11 +210,12 @@ fn start(pid: Pid, name: Option<Arc<str>>, alias: Option<Life>) -> MonitorRef {
 /// ```
 #[track_caller]
 pub fn demonitor(reference: MonitorRef) -> bool {
-    let target = with_header("demonitor", |header| {
+    let ended = with_header("demonitor", |header| {
         header.with_relations(|it| it.remove_monitor(reference))
     });
-    if let Some((target, _)) = target {
-        let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+    if let Some(ended) = ended {
+        let control = Control::Demonitor { reference };
+        let _ = push_new(ended.target, signal::CONTROL, control);
         return true;
     }
     false
@@ -198,8 +245,11 @@ pub fn demonitor_flush(reference: MonitorRef) -> bool {
     if !active {
         // What has not been taken from the inbox yet is dropped when it is: the
         // monitor is not active any more.
-        drop(try_receive_matching(|down: &Down| {
-            down.reference == reference
+        drop(try_take("demonitor_flush", |it| {
+            let down = it.peek::<Down>();
+            let tagged = || it.peek::<TaggedDown>().map(|it| &it.down);
+            let down = down.or_else(tagged);
+            down.is_some_and(|down| down.reference == reference)
         }));
     }
     active

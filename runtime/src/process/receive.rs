@@ -122,12 +122,14 @@ pub fn try_receive<M: Send + 'static>() -> Option<M> {
 /// ```
 #[track_caller]
 pub fn try_receive_matching<M: Send + 'static>(mut wanted: impl FnMut(&M) -> bool) -> Option<M> {
-    let envelope = with_header("try_receive", |header| {
-        take(header, &mut Cursor::default(), |it| {
-            it.peek().is_some_and(&mut wanted)
-        })
-    });
+    let envelope = try_take("try_receive", |it| it.peek().is_some_and(&mut wanted));
     envelope?.downcast().ok()
+}
+
+/// Takes the oldest message that is in the mailbox and wanted, whatever its type.
+#[track_caller]
+pub(super) fn try_take(what: &str, wanted: impl FnMut(&Envelope) -> bool) -> Option<Envelope> {
+    with_header(what, |header| take(header, &mut Cursor::default(), wanted))
 }
 
 /// Where a waiting receive stands.

@@ -21,14 +21,14 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::task::Waker;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
+use self::foreign::ForeignWakers;
 use super::alias::{Aliases, Passage};
 use super::ancestry::Ancestry;
 use super::reply::Fail;
-use crate::message::{Monitored, Origin};
+use crate::message::{Message, Monitored, Origin};
 use crate::pid::{MonitorRef, Pid};
 
 /// The two ids of a link.
@@ -51,69 +51,6 @@ pub(crate) struct Relations {
     more: Option<Box<More>>,
 }
 
-/// Wakers of receives that were polled with a waker of their own, for the next
-/// turn that brings a message.
-///
-/// Those that nobody needs any more are among them (nobody says so), so when they
-/// get many all are woken: the live ones come back, and how many these are sets
-/// the next limit.
-#[derive(Default)]
-pub(crate) struct ForeignWakers {
-    /// In the order in which they came: that of addresses would differ from run to run.
-    wakers: Vec<Waker>,
-    /// Their data and vtables, which tell them apart as long as they are kept.
-    keys: FxHashSet<(usize, usize)>,
-    /// At more than this many all are woken. 0 is not known yet.
-    limit: usize,
-}
-
-impl ForeignWakers {
-    /// How many wakers are few.
-    const FEW: usize = 64;
-
-    pub(crate) fn contains(&self, key: (usize, usize)) -> bool {
-        self.keys.contains(&key)
-    }
-
-    /// Keeps a waker, or gives it back if it is kept already.
-    pub(crate) fn keep(&mut self, key: (usize, usize), waker: Waker) -> Option<Waker> {
-        if !self.keys.insert(key) {
-            return Some(waker);
-        }
-        self.wakers.push(waker);
-        None
-    }
-
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
-        self.keys.clear();
-        std::mem::take(&mut self.wakers).into_iter()
-    }
-
-    /// Bytes of the tables, about.
-    fn memory(&self) -> usize {
-        self.wakers.capacity() * size_of::<Waker>()
-            + self.keys.capacity() * (size_of::<(usize, usize)>() + 1) * 8 / 7
-    }
-
-    fn shrink(&mut self) {
-        self.wakers.shrink_to_fit();
-        self.keys.shrink_to_fit();
-    }
-
-    /// At the start of a turn: whether there are so many that most must be stale.
-    pub(crate) fn are_many(&mut self) -> bool {
-        if self.limit == 0 {
-            // The first look after a waking: these are the live ones.
-            self.limit = 2 * self.wakers.len().max(Self::FEW);
-        }
-        let many = self.wakers.len() > self.limit;
-        if many {
-            self.limit = 0;
-        }
-        many
-    }
-}
-
 /// What few processes have.
 #[derive(Default)]
 pub(crate) struct More {
@@ -134,15 +71,27 @@ struct Rare {
     aliases: Aliases,
     /// By which name a process is monitored, where it was by one.
     names: FxHashMap<MonitorRef, Arc<str>>,
+    /// What the `Down` of a monitor is to carry, where its owner wants that.
+    tags: FxHashMap<MonitorRef, Message>,
+}
+
+/// A monitor that was active.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) target: Pid,
+    /// By which it was monitored.
+    pub(crate) name: Option<Arc<str>>,
+    /// Its drop is the user's code, which must not run in `with_relations`.
+    pub(crate) tag: Option<Message>,
 }
 
 impl Rare {
     fn is_empty(&self) -> bool {
-        self.aliases.len() == 0 && self.names.is_empty()
+        self.aliases.len() == 0 && self.names.is_empty() && self.tags.is_empty()
     }
 
     fn memory(&self) -> usize {
-        size_of::<Rare>() + self.aliases.memory() + bytes_of(&self.names)
+        size_of::<Rare>() + self.aliases.memory() + bytes_of(&self.names) + bytes_of(&self.tags)
     }
 }
 
@@ -195,6 +144,7 @@ impl Relations {
         if let Some(rare) = &mut more.rare {
             rare.aliases.shrink();
             rare.names.shrink_to_fit();
+            rare.tags.shrink_to_fit();
         }
         if more.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
             more.rare = None;
@@ -341,21 +291,37 @@ impl Relations {
         more.is_some_and(|more| more.monitors.contains_key(&reference))
     }
 
-    /// `demonitor`, or a Down arrived: the target and the name that it was monitored
-    /// by, if the monitor was active.
-    pub(crate) fn remove_monitor(
+    /// Gives an active monitor a tag. What comes back is not needed: the one before, or this
+    /// one if the monitor is not active.
+    pub(crate) fn tag_monitor(
         &mut self,
         reference: MonitorRef,
-    ) -> Option<(Pid, Option<Arc<str>>)> {
+        tag: Message,
+    ) -> Result<Option<Message>, Message> {
+        if !self.has_monitor(reference) {
+            return Err(tag);
+        }
+        Ok(self.more().rare().tags.insert(reference, tag))
+    }
+
+    /// Takes all tags, for dropping them.
+    pub(crate) fn take_tags(&mut self) -> Option<FxHashMap<MonitorRef, Message>> {
+        let rare = self.more.as_mut()?.rare.as_mut()?;
+        Some(std::mem::take(&mut rare.tags))
+    }
+
+    /// `demonitor`, or a Down arrived: what the monitor was, if it was active.
+    pub(crate) fn remove_monitor(&mut self, reference: MonitorRef) -> Option<Ended> {
         let more = self.more.as_mut()?;
-        let mut name = None;
+        let (mut name, mut tag) = (None, None);
         if let Some(rare) = &mut more.rare {
             rare.aliases.on_monitor_end(reference);
             name = rare.names.remove(&reference);
+            tag = rare.tags.remove(&reference);
         }
         let target = more.monitors.remove(&reference)?;
         give_back(&mut more.monitors);
-        Some((target, name))
+        Some(Ended { target, name, tag })
     }
 
     pub(crate) fn monitors(&self) -> Vec<Monitored> {
@@ -380,16 +346,16 @@ impl Relations {
         rare.is_some_and(|rare| rare.aliases.remove(id))
     }
 
-    /// A message came through an alias: whether it may pass; and the target of a
-    /// monitor that ends with it.
-    pub(crate) fn on_aliased(&mut self, id: u64) -> (bool, Option<(MonitorRef, Pid)>) {
+    /// A message came through an alias: whether it may pass; and the monitor that ends
+    /// with it.
+    pub(crate) fn on_aliased(&mut self, id: u64) -> (bool, Option<(MonitorRef, Ended)>) {
         let rare = self.more.as_mut().and_then(|more| more.rare.as_mut());
         match rare.map_or(Passage::Closed, |rare| rare.aliases.on_message(id)) {
             Passage::Closed => (false, None),
             Passage::Open => (true, None),
             Passage::OpenOnce(reference) => {
-                let target = self.remove_monitor(reference);
-                (true, target.map(|(target, _)| (reference, target)))
+                let ended = self.remove_monitor(reference);
+                (true, ended.map(|ended| (reference, ended)))
             }
         }
     }
@@ -454,7 +420,7 @@ impl More {
             && self.watchers.is_empty()
             && self.monitors.is_empty()
             && self.heirs.is_none()
-            && self.foreign.wakers.is_empty()
+            && self.foreign.len() == 0
             && self.failed.is_empty()
             && self.rare.is_none()
     }
@@ -477,6 +443,7 @@ pub(crate) struct Parts {
     pub(crate) failed: Vec<Box<dyn Fail>>,
 }
 
+mod foreign;
 #[cfg(all(test, loom))]
 mod loom;
 #[cfg(test)]

@@ -19,11 +19,12 @@ use super::info::{self, Status};
 use super::limit;
 use super::long_queue;
 use super::pinned::schedule_special;
+use super::relations::Ended;
 use super::signal::{self, Control, ExitEffect, exit_effect};
 use super::table::{self, Slot};
 use super::{budget, drop_dead_letter, owner, push_new, waker};
 use crate::local::Local;
-use crate::message::{Down, Exit, Message, Origin};
+use crate::message::{Down, Exit, Message, Origin, TaggedDown};
 use crate::panic::{catch, discard, wake_caught};
 use crate::pid::Pid;
 use crate::process::reply::ReplyError;
@@ -293,7 +294,7 @@ fn accept(
             let reference = envelope.peek::<Down>().map(|down| down.reference);
             let active = reference
                 .and_then(|it| header.with_relations(|relations| relations.remove_monitor(it)));
-            let Some((_, name)) = active else {
+            let Some(Ended { name, tag, .. }) = active else {
                 drop_dead_letter(envelope);
                 return Accepted::Done;
             };
@@ -303,7 +304,10 @@ fn accept(
                 down.name = name;
             }
             envelope.set_kind(signal::MESSAGE);
-            Accepted::Message(envelope)
+            Accepted::Message(match tag {
+                Some(tag) => tagged(tag, envelope),
+                None => envelope,
+            })
         }
         signal::ALIAS => match envelope.downcast::<Aliased>() {
             Ok(Aliased { id, message }) => accept_aliased(header, id, message),
@@ -319,6 +323,16 @@ fn accept(
     }
 }
 
+/// A `Down` with what its monitor was given for it.
+#[cold]
+fn tagged(tag: Message, down: Envelope) -> Envelope {
+    let generation = down.generation();
+    match down.downcast::<Down>() {
+        Ok(down) => Envelope::new(generation, signal::MESSAGE, TaggedDown { tag, down }),
+        Err(other) => other,
+    }
+}
+
 /// A message through an alias: a message like any other, if that is active.
 fn accept_aliased(header: &Header, id: u64, message: Envelope) -> Accepted {
     let (passes, monitor) = header.with_relations(|relations| relations.on_aliased(id));
@@ -326,9 +340,10 @@ fn accept_aliased(header: &Header, id: u64, message: Envelope) -> Accepted {
         drop_dead_letter(message);
         return Accepted::Done;
     }
-    if let Some((reference, target)) = monitor {
+    if let Some((reference, Ended { target, tag, .. })) = monitor {
         // A dead target needs no demonitor.
         let _ = push_new(target, signal::CONTROL, Control::Demonitor { reference });
+        discard("the drop of a monitor's tag", tag);
     }
     Accepted::Message(message)
 }

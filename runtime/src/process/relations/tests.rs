@@ -417,7 +417,7 @@ fn stale_foreign_wakers_are_let_go_and_live_ones_set_the_limit() {
     let mut most = 0;
     for _ in 0..10_000 {
         keep(&mut foreign);
-        most = most.max(foreign.wakers.len());
+        most = most.max(foreign.len());
         if foreign.are_many() {
             foreign.take().for_each(drop);
         }
