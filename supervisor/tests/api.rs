@@ -18,6 +18,17 @@ async fn with_one() -> (SupervisorRef, Pid) {
 }
 
 #[test]
+fn a_wrong_spec_is_refused_before_its_id_is_looked_for() {
+    run(|| async {
+        let (sup, _) = with_one().await;
+        let spec = worker("one").restart(Restart::Transient).significant(true);
+        let wrong = SpecError::SignificantWithoutAutoShutdown { id: "one".into() };
+        let error = sup.start_child(spec).await.unwrap_err();
+        assert_eq!(error, StartChildError::BadSpec(wrong));
+    });
+}
+
+#[test]
 fn the_whole_life_of_a_child_by_hand() {
     run(|| async {
         let (sup, one) = with_one().await;
