@@ -1,0 +1,60 @@
+//! Tells stories to regrow: what `otp/stories.erl` does in Erlang, in the same three parts.
+//!
+//! The *director* carries out the steps, the *recorder* is told by every process of the tree what
+//! happens to it, the *parent* has started the root.
+
+mod children;
+mod director;
+mod names;
+mod recorder;
+mod views;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use regrow_runtime::simulation::Simulation;
+use regrow_runtime::{Handle, Runtime, timeout};
+
+use crate::Story;
+
+/// In virtual or in real time; far more than any story takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The trace of a story told on one thread, in virtual time, in the order of things that the seed
+/// gives.
+pub fn tell_simulated(story: &Arc<Story>, seed: u64) -> Vec<String> {
+    let simulation = Simulation::new(seed).max_turns(20_000_000);
+    match simulation.run(direct(story.clone())) {
+        Ok(outcome) => outcome.value,
+        Err(error) => vec![format!("broken: {error}")],
+    }
+}
+
+/// The trace of a story told in this runtime, in real time, beside whatever else it does.
+pub fn tell_in(runtime: &Handle, story: &Arc<Story>) -> Vec<String> {
+    let (send, receive) = std::sync::mpsc::channel();
+    let story = story.clone();
+    runtime.spawn(async move {
+        // Whoever waits for it has gone if this fails.
+        let _ = send.send(direct(story).await);
+    });
+    receive
+        .recv()
+        .unwrap_or_else(|_| vec!["broken: the director has died".into()])
+}
+
+/// The trace of a story told in a runtime of its own.
+///
+/// # Errors
+///
+/// If there can be no runtime.
+pub fn tell_with_threads(story: &Arc<Story>) -> std::io::Result<Vec<String>> {
+    Ok(tell_in(&Runtime::new()?.handle(), story))
+}
+
+async fn direct(story: Arc<Story>) -> Vec<String> {
+    match timeout(PATIENCE, director::direct(story)).await {
+        Ok(trace) => trace,
+        Err(_) => vec!["hangs".into()],
+    }
+}
