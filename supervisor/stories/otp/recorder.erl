@@ -17,7 +17,7 @@ ask(Recorder, Request) ->
 %% events, the latest first: {attempt, Id, N} | {born | stop | down, Pid, Reason}.
 new() ->
     #{attempts => #{}, births => #{}, procs => #{}, live => #{}, dead => #{}, gates => #{},
-      events => [], count => 0}.
+      events => [], reports => [], count => 0}.
 
 record(S) ->
     receive
@@ -80,7 +80,29 @@ recorded({pid, Id, N}, S = #{procs := Procs, births := Births}) ->
         [Pid] -> {Pid, S}
     end;
 recorded({name, Pid}, S) -> {text(Pid, S), S};
-recorded(events, S = #{events := Events}) -> {canonical(lists:reverse(Events), S), S#{events := []}}.
+recorded({report, Pid, Context, Offender, Reason}, S = #{reports := Reports}) ->
+    {ok, S#{reports := [{Pid, Context, maps:from_list(Offender), Reason} | Reports]}};
+recorded(events, S = #{events := Events, reports := Reports}) ->
+    Lines = canonical(lists:reverse(Events), S) ++ reports(lists:reverse(Reports), S),
+    {Lines, S#{events := [], reports := []}}.
+
+%% In the order of each supervisor; there is none among them, nor with what has happened.
+reports(Reports, S = #{procs := Procs}) ->
+    Lines = [{text(Pid, S), report(Context, Offender, Reason, S)} ||
+        {Pid, Context, Offender, Reason} <- Reports,
+        %% [difference] OTP reports once for all instances that it has stopped.
+        not (Context =:= shutdown_error andalso is_map_key(Pid, Procs) andalso
+            element(4, maps:get(Pid, Procs)) =:= simple_one_for_one)],
+    [["  report ", Name, " ", Text] || {Name, Text} <- lists:keysort(1, Lines)].
+
+report(shutdown, #{id := Id}, _, _) -> ["shutdown ", atom_to_list(Id)];
+report(start_error, #{id := Id}, Reason, _) -> ["start_error ", atom_to_list(Id), " ", reason(Reason)];
+report(Context, Offender = #{id := Id}, Reason, S = #{procs := Procs}) ->
+    Child = case Offender of
+        #{pid := Pid} when is_map_key(Pid, Procs) -> text(Pid, S);
+        _ -> atom_to_list(Id)
+    end,
+    [atom_to_list(Context), " ", Child, " ", reason(Reason)].
 
 text(Pid, #{procs := Procs}) ->
     case Procs of

@@ -13,13 +13,15 @@
 %% `../src/stage/` is the same for regrow; the crate's documentation says what a trace is.
 -module(stories).
 -mode(compile).
--export([main/1, init/1, start/2, start/3, gate/1, worker/3]).
+-export([main/1, init/1, start/2, start/3, gate/1, worker/3, log/2]).
 
 -define(PERIOD, 3600).
 -define(PATIENCE, 120000).
 
 main(_) ->
-    logger:set_primary_config(level, none),
+    [logger:remove_handler(Handler) || Handler <- logger:get_handler_ids()],
+    logger:set_primary_config(level, error),
+    ok = logger:add_handler(?MODULE, ?MODULE, #{}),
     Source = filename:join(filename:dirname(escript:script_name()), "recorder.erl"),
     {ok, Module, Code} = compile:file(Source, [binary, report]),
     {module, Module} = code:load_binary(Module, Source, Code),
@@ -339,9 +341,20 @@ shown({Id, Child, Type, _}, Kind, World) ->
 
 %% The children. ---------------------------------------------------------------------------------
 
+%% Supervisors report in their own processes.
+log(#{msg := {report, #{label := {supervisor, Context}, report := Report}}}, _) ->
+    {offender, Offender} = lists:keyfind(offender, 1, Report),
+    {reason, Reason} = lists:keyfind(reason, 1, Report),
+    case get(recorder) of
+        undefined -> ok;
+        Recorder -> ask(Recorder, {report, self(), Context, Offender, Reason})
+    end;
+log(_, _) -> ok.
+
 init({Recorder, {supervisor, _, _, {Strategy, Intensity, Auto}, Children}}) ->
     Flags = #{strategy => Strategy, intensity => Intensity, period => ?PERIOD,
               auto_shutdown => Auto},
+    put(recorder, Recorder),
     {ok, {Flags, [child(Recorder, Spec) || Spec <- Children]}}.
 
 child(Recorder, Spec) ->
@@ -398,14 +411,15 @@ work(Supervisor, Recorder, Stop) ->
         {die, panic} -> error(panicked);
         {die, Reason} -> exit(Reason);
         {ping, From, Ref} -> From ! {pong, Ref};
+        %% Not told, since it is killed at a time that has nothing to do with ours.
+        {'EXIT', Supervisor, _} when Stop =:= never -> ok;
         {'EXIT', Supervisor, Reason} ->
             ask(Recorder, {stop, self(), Reason}),
             case Stop of
                 same -> exit(Reason);
                 {slow, Time} -> timer:sleep(Time), exit(Reason);
                 {other, panic} -> error(panicked);
-                {other, Other} -> exit(Other);
-                never -> ok
+                {other, Other} -> exit(Other)
             end;
         {'EXIT', _, _} -> ok
     end,

@@ -13,6 +13,7 @@
 //! | `stop a#2 shutdown` | it traps exits and was told to stop |
 //! | `down a#2 boom` | it has ended |
 //! | `free down a#2 boom` | the same, where OTP leaves the order open |
+//! | `report root#1 child_terminated a#2 boom` | what a supervisor has reported (simulated only) |
 //! | `result error running` | what a request was answered |
 //! | `which root#1 b#1 a#2`, `count root#1 2 2 0 2` | what each supervisor says of itself then |
 //!
@@ -28,8 +29,8 @@
 //! restarting anybody, and nothing new was told. What shall happen *at the same time* happens
 //! while the supervisor is held inside a start function: exits and requests queue up in its
 //! mailbox in the order of the script, so the script also gets between a restart that
-//! failed and its retry. Whether a child stops in time is never close: it stops at once, or
-//! never.
+//! failed and its retry. Whether a child stops in time is never close: it has half a minute, or
+//! never stops.
 //!
 //! # What OTP leaves open
 //!
@@ -54,6 +55,7 @@
 //!   dynamic supervisors, which also do not ask whether a child that has unlinked itself is alive.
 //! - `active` under `simple_one_for_one`: OTP 25 does not count down when an instance is
 //!   terminated that it tries to restart, and says too few from then on.
+//! - `shutdown_error` reports of dynamic children: OTP groups them when the supervisor ends.
 //! - `terminate_child` of a process that is dead and unknown: `ok` in OTP, not found in Elixir and
 //!   here. Both are written `gone`.
 //! - `stop` of a supervisor that ends by itself with the very reason asked for, before it
@@ -77,7 +79,7 @@ pub use generate::generate;
 pub use otp::{Otp, OtpError};
 pub use random::Random;
 pub use shrink::shrink;
-pub use stage::{tell_in, tell_simulated, tell_with_threads};
+pub use stage::{is_report, tell_in, tell_simulated, tell_with_threads};
 pub use story::{
     Auto, Kind, Node, Outcome, Plan, Reason, Restart, Shutdown, Step, Stop, Story, Strategy, Target,
 };

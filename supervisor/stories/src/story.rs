@@ -105,7 +105,7 @@ pub enum Stop {
     Slow(u32),
     /// Ends with a reason of its own.
     Other(Reason),
-    /// Goes on.
+    /// Goes on, and tells nobody.
     Never,
 }
 

@@ -72,7 +72,7 @@ pub(super) fn worker(random: &mut Random, id: String, place: Place) -> Node {
     ]);
     // Whether somebody stops in time must never be a question of luck.
     let shutdown = if trap && stop == Stop::Never {
-        random.pick(&[(50, Shutdown::BrutalKill), (50, Shutdown::Timeout(12))])
+        random.pick(&[(50, Shutdown::BrutalKill), (50, Shutdown::Timeout(5))])
     } else {
         random.pick(&[
             (60, Shutdown::Timeout(30_000)),

@@ -195,7 +195,8 @@ async fn work(parent: Pid, recorder: Pid, stop: Stop) -> ExitReason {
         let Ok(exit) = message.downcast::<Exit>() else {
             continue;
         };
-        if exit.pid != parent {
+        // Never is not told, since the child is killed at a time that has nothing to do with ours.
+        if exit.pid != parent || stop == Stop::Never {
             continue;
         }
         let why = exit.reason.clone();
@@ -208,7 +209,7 @@ async fn work(parent: Pid, recorder: Pid, stop: Stop) -> ExitReason {
             }
             Stop::Other(Reason::Panic) => panic_quietly(),
             Stop::Other(why) => return names::exit_reason(why),
-            Stop::Never => {}
+            Stop::Never => continue,
         }
     }
 }

@@ -11,6 +11,7 @@ use regrow_supervisor::{DynamicSupervisorRef, SupervisorRef};
 use super::children::{Die, Ping, child_spec, gate, start};
 use super::names::{self, exit_reason, panic_quietly};
 use super::recorder::{Found, Request, Type, ask, record};
+use super::reports::Reports;
 use super::views;
 use crate::story::{Kind, Node, Reason, Step, Story, Target};
 
@@ -23,6 +24,8 @@ pub(super) struct World {
     pub(super) held: Option<Pid>,
     /// The templates of the dynamic supervisors.
     story: Arc<Story>,
+    /// If they can be listened to.
+    reports: Option<Reports>,
 }
 
 /// To the parent: end.
@@ -31,7 +34,7 @@ struct End(Reason);
 /// From the parent: what the start of the root has come to.
 struct RootStarted(Result<Pid, String>);
 
-pub(super) async fn direct(story: Arc<Story>) -> Vec<String> {
+pub(super) async fn direct(story: Arc<Story>, reports: Option<Reports>) -> Vec<String> {
     let director = self_pid();
     let recorder = spawn_link(record());
     let root = Arc::new(story.root.clone());
@@ -53,6 +56,7 @@ pub(super) async fn direct(story: Arc<Story>) -> Vec<String> {
         parent,
         held: None,
         story,
+        reports,
     };
     let result = match result {
         Ok(pid) => format!("ok {}", world.name(pid).await),
@@ -109,6 +113,10 @@ impl World {
         self.quiet().await;
         let mut lines = vec![format!("step {place}")];
         lines.append(&mut ask(self.recorder, Request::Events).await);
+        if let Some(reports) = &self.reports {
+            let reports = reports.take();
+            lines.append(&mut ask(self.recorder, |reply| Request::Reports(reports, reply)).await);
+        }
         lines.extend(results.iter().map(|result| format!("  result {result}")));
         lines.append(&mut views::of(self).await);
         lines

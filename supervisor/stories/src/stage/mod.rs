@@ -7,6 +7,7 @@ mod children;
 mod director;
 mod names;
 mod recorder;
+mod reports;
 mod views;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use regrow_runtime::simulation::Simulation;
 use regrow_runtime::{Handle, Runtime, timeout};
 
 use crate::Story;
+use reports::Reports;
 
 /// In virtual or in real time; far more than any story takes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -24,19 +26,27 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// gives.
 pub fn tell_simulated(story: &Arc<Story>, seed: u64) -> Vec<String> {
     let simulation = Simulation::new(seed).max_turns(20_000_000);
-    match simulation.run(direct(story.clone())) {
+    let reports = Reports::default();
+    let story = direct(story.clone(), Some(reports.clone()));
+    match tracing::subscriber::with_default(reports, || simulation.run(story)) {
         Ok(outcome) => outcome.value,
         Err(error) => vec![format!("broken: {error}")],
     }
 }
 
-/// The trace of a story told in this runtime, in real time, beside whatever else it does.
+/// Whether a line of a trace is a report of a supervisor, which only [`tell_simulated`] has.
+pub fn is_report(line: &str) -> bool {
+    line.starts_with("  report ")
+}
+
+/// The trace of a story told in this runtime, in real time, beside whatever else it does. It has
+/// no reports.
 pub fn tell_in(runtime: &Handle, story: &Arc<Story>) -> Vec<String> {
     let (send, receive) = std::sync::mpsc::channel();
     let story = story.clone();
     runtime.spawn(async move {
         // Whoever waits for it has gone if this fails.
-        let _ = send.send(direct(story).await);
+        let _ = send.send(direct(story, None).await);
     });
     receive
         .recv()
@@ -52,8 +62,8 @@ pub fn tell_with_threads(story: &Arc<Story>) -> std::io::Result<Vec<String>> {
     Ok(tell_in(&Runtime::new()?.handle(), story))
 }
 
-async fn direct(story: Arc<Story>) -> Vec<String> {
-    match timeout(PATIENCE, director::direct(story)).await {
+async fn direct(story: Arc<Story>, reports: Option<Reports>) -> Vec<String> {
+    match timeout(PATIENCE, director::direct(story, reports)).await {
         Ok(trace) => trace,
         Err(_) => vec!["hangs".into()],
     }

@@ -8,6 +8,7 @@ use regrow_runtime::{
 };
 
 use super::names;
+use super::reports::Report;
 use crate::story::Target;
 
 /// What a process of the tree is.
@@ -50,6 +51,8 @@ pub(super) enum Request {
     PidOf(Target, ReplyTo<Option<Pid>>),
     Name(Pid, ReplyTo<String>),
     Events(ReplyTo<Vec<String>>),
+    /// How these are called in the trace.
+    Reports(Vec<Report>, ReplyTo<Vec<String>>),
 }
 
 pub(super) struct Birth {
@@ -140,6 +143,7 @@ impl Recorder {
             Request::PidOf(target, reply) => reply.send(self.pid_of(&target)),
             Request::Name(pid, reply) => reply.send(self.name(pid)),
             Request::Events(reply) => reply.send(self.canonical()),
+            Request::Reports(reports, reply) => reply.send(self.reports(&reports)),
         }
     }
 
@@ -262,6 +266,31 @@ impl Recorder {
         let mut lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
         lines.append(&mut free);
         lines
+    }
+
+    /// In the order of each supervisor; there is none among them, nor with what has happened.
+    fn reports(&self, reports: &[Report]) -> Vec<String> {
+        let known: HashMap<_, _> = self
+            .known
+            .keys()
+            .map(|&pid| (pid.to_string(), pid))
+            .collect();
+        let mut by_supervisor = BTreeMap::<_, Vec<_>>::new();
+        for report in reports {
+            let supervisor = known.get(report.supervisor());
+            let kind = supervisor.and_then(|pid| self.known.get(pid));
+            // [difference] OTP reports once for all instances that it has stopped.
+            if kind.is_some_and(|known| known.kind == Type::DynamicSupervisor)
+                && report.context() == "shutdown_error"
+            {
+                continue;
+            }
+            let name = supervisor.map_or("unknown".into(), |&pid| self.name(pid));
+            let text = report.text(|pid| Some(self.name(*known.get(pid)?)));
+            let line = format!("  report {name} {text}");
+            by_supervisor.entry(name).or_default().push(line);
+        }
+        by_supervisor.into_values().flatten().collect()
     }
 
     fn below_free(&self, pid: Pid) -> bool {
