@@ -36,7 +36,8 @@ use crate::local;
 use crate::message::Exit;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::alias::Alias;
-use crate::process::links::{exit, unlink};
+use crate::process::cell::Flag;
+use crate::process::links::{exit, unlink, with_header};
 use crate::process::monitors::{demonitor_flush, monitor};
 use crate::process::receive::try_receive_matching;
 use crate::process::receive_end::{receive_down, receive_exit};
@@ -389,6 +390,40 @@ pub fn send_system<M: Send + 'static>(pid: Pid, message: M) {
     if let Err(dead) = push_new(pid, signal::MESSAGE, message) {
         drop_dead_letter(dead);
     }
+}
+
+/// The current process is about to end: calls whose reply handles it has dropped in this turn,
+/// or drops from now on, are told what it ends with, and not that the handle was dropped.
+///
+/// For behaviours, whose callers get the reason of the end (OTP: `gen_server:call` monitors
+/// the server) though something is left to do between the last request and that.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_runtime::{
+///     ExitReason, ReplyError, ReplyTo, proc_lib, receive, reply_channel, send, spawn, yield_now,
+/// };
+///
+/// let server = spawn(async {
+///     let request: ReplyTo<u8> = receive().await;
+///     drop(request);
+///     proc_lib::about_to_end();
+///     yield_now().await; // cleans up
+///     ExitReason::Shutdown
+/// });
+/// let (reply_to, reply) = reply_channel();
+/// send(server, reply_to);
+/// assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::Shutdown)));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// Outside a process.
+#[track_caller]
+pub fn about_to_end() {
+    with_header("about_to_end", |header| header.set(Flag::FailsAtEnd, true));
 }
 
 /// Why [`stop`] did not see the process end as asked.

@@ -89,6 +89,8 @@ pub(crate) enum Flag {
     HasLongQueue = 1 << 8,
     /// It has ended itself, by `exit`, whatever becomes of the unwinding.
     HasLeft = 1 << 9,
+    /// Calls whose reply handles it drops hear of its end, and not of that.
+    FailsAtEnd = 1 << 10,
 }
 
 impl Header {

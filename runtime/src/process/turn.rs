@@ -472,11 +472,13 @@ fn last_word(local: &Local) -> ExitReason {
 }
 
 /// Tells the callers whose reply handles were dropped in this turn. Those that a
-/// panic dropped must wait for the end of the process, which knows why.
+/// panic dropped must wait for the end of the process, which knows why; so must all
+/// when it has said that this is near.
 #[cold]
 fn fail_dropped(local: &Local, header: &Header) {
+    let ends = header.is(Flag::FailsAtEnd);
     for (cell, by_panic) in local.take_dropped() {
-        if by_panic {
+        if by_panic || ends {
             header.with_relations(|relations| relations.more().failed.push(cell));
             continue;
         }

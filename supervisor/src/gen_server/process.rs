@@ -5,7 +5,7 @@
 
 use std::any::{Any, type_name};
 
-use regrow_runtime::proc_lib::{InitAck, Terminate};
+use regrow_runtime::proc_lib::{InitAck, Terminate, about_to_end};
 use regrow_runtime::{
     Down, Exit, ExitReason, Message, Pid, catch_panic, garbage_collect, monotonic_time,
     receive_any, yield_now,
@@ -49,6 +49,7 @@ pub(super) async fn live<S: GenServer>(
     first: Next,
 ) -> ExitReason {
     let End { reason, last } = serve(server, cx, first).await;
+    about_to_end();
     let terminated = catch_panic(server.terminate(&reason, cx)).await;
     let reason = terminated.err().unwrap_or(reason);
     if !reason.is_normal_like() {

@@ -173,3 +173,33 @@ fn a_reply_sent_before_a_crash_counts() {
         assert_eq!(call.await, Ok("replied"));
     });
 }
+
+/// A server whose `terminate` takes more than the turn in which the request came.
+struct Closing;
+
+impl GenServer for Closing {
+    type Args = ();
+    type Message = regrow_runtime::ReplyTo<()>;
+
+    async fn init((): (), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Closing)
+    }
+
+    async fn handle(&mut self, reply: Self::Message, _: &mut Context<Self>) -> Next {
+        drop(reply);
+        Next::Stop(ExitReason::Shutdown)
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        regrow_runtime::sleep(crate::common::millis(1)).await;
+    }
+}
+
+#[test]
+fn a_call_that_stops_the_server_gets_its_reason_however_long_terminate_takes() {
+    run(|| async {
+        let server = Closing::start_link(()).await.unwrap();
+        let answer = server.call(|reply| reply).await;
+        assert_eq!(answer, Err(CallError::Exit(ExitReason::Shutdown)));
+    });
+}
