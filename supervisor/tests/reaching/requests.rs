@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use regrow_runtime::{MailboxPolicy, SpawnOptions, monotonic_time, self_pid, spawn};
-use regrow_supervisor::ResponseTimeout;
+use regrow_supervisor::{RequestIds, ResponseTimeout};
 
 use super::*;
 
@@ -39,6 +39,43 @@ fn a_request_that_was_waited_for_in_vain_can_be_waited_for_again() {
         assert_eq!(wanted(&server).await, 1);
         answer(&server, [0]).await;
         assert_eq!(request.wait_response(millis(0)).await, Some(Ok(0)));
+    });
+}
+
+/// A reply that came in this turn, behind a message that this turn has not taken, is given in the
+/// next; which a wait of no time is not too short for.
+#[test]
+fn a_wait_of_no_time_finds_what_is_there() {
+    run(|| async {
+        for received in [false, true] {
+            let me = Ref::from_pid(self_pid());
+            let mut requests = RequestIds::new();
+            let mut handles = Vec::new();
+            let mut request = me.send_request(|reply| {
+                handles.push(reply);
+                Command::Wait
+            });
+            requests.send_request(
+                &me,
+                |reply| {
+                    handles.push(reply);
+                    Command::Wait
+                },
+                "label",
+            );
+            handles.into_iter().for_each(|reply| reply.send(3));
+            let response = match received {
+                true => Some(request.receive_response(millis(0)).await),
+                false => request.wait_response(millis(0)).await,
+            };
+            assert_eq!(response, Some(Ok(3)));
+            regrow_runtime::send(self_pid(), ());
+            let response = match received {
+                true => requests.receive_response(millis(0), true).await,
+                false => requests.wait_response(millis(0), true).await,
+            };
+            assert_eq!(response, Ok(Some((Ok(3), "label"))));
+        }
     });
 }
 
