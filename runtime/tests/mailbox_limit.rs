@@ -1,8 +1,10 @@
 //! Mailboxes with a limit: what each policy does with what is too much.
 
 mod common;
+#[path = "common/limits.rs"]
+mod limits;
 
-use std::future::{Future, pending};
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,52 +12,13 @@ use std::time::Duration;
 
 use common::run;
 use futures_lite::future::poll_once;
+use limits::{ZERO, counts, full, limit_of, rest, with_limit};
 use regrow_runtime::{
-    Down, Exit, ExitReason, MailboxLimit, MailboxOverflow, MailboxPolicy, Pid, ReplyError, ReplyTo,
-    SpawnOptions, TrySendError, exit, is_alive, mailbox_limit, proc_lib, process_info, receive,
-    receive_any, receive_down, reply_channel, self_pid, send, send_after, send_named, send_wait,
-    sleep, spawn, spawn_link, spawn_monitor, trap_exit, try_receive, try_send, yield_now,
+    Down, Exit, ExitReason, MailboxOverflow, MailboxPolicy, ReplyError, ReplyTo, SpawnOptions,
+    TrySendError, exit, is_alive, mailbox_limit, proc_lib, process_info, receive, receive_any,
+    receive_down, reply_channel, self_pid, send, send_after, send_named, send_wait, sleep, spawn,
+    spawn_link, spawn_monitor, trap_exit, try_receive, try_send, yield_now,
 };
-
-const ZERO: Duration = Duration::ZERO;
-
-/// A process with a limit that never receives anything.
-fn full(max: u32, policy: MailboxPolicy) -> Pid {
-    let pid = with_limit(max as usize, policy, pending::<()>());
-    for n in 0..max {
-        assert_eq!(try_send(pid, n), Ok(()));
-    }
-    pid
-}
-
-fn with_limit(
-    max: usize,
-    policy: MailboxPolicy,
-    body: impl Future<Output = ()> + Send + 'static,
-) -> Pid {
-    let options = SpawnOptions::new().mailbox_limit(max, policy);
-    options.spawn(body).unwrap().pid
-}
-
-async fn limit_of(pid: Pid) -> MailboxLimit {
-    process_info(pid).await.unwrap().mailbox_limit.unwrap()
-}
-
-/// Messages in the mailbox, places taken, messages lost.
-async fn counts(pid: Pid) -> (usize, usize, u64) {
-    let info = process_info(pid).await.unwrap();
-    let limit = info.mailbox_limit.unwrap();
-    (info.message_queue_len, limit.taken, limit.dropped)
-}
-
-/// The rest of the own mailbox, in order; only `u32`s.
-async fn rest() -> Vec<u32> {
-    let mut rest = Vec::new();
-    while let Ok(message) = receive_any().timeout(ZERO).await {
-        rest.push(message.downcast::<u32>().expect("only numbers"));
-    }
-    rest
-}
 
 struct Ask(ReplyTo<u32>);
 

@@ -1,11 +1,11 @@
-//! A timer goes with the process that it is aimed at, and with nobody if it is aimed
-//! at a name.
+//! A timer goes with the process that it is aimed at.
 
 mod common;
+#[path = "common/timers.rs"]
+mod timers;
 
 use std::future::pending;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use common::run;
@@ -15,47 +15,7 @@ use regrow_runtime::{
     reply_channel, self_pid, send, send_after, send_interval, set_label, sleep, spawn, spawn_link,
     spawn_monitor, start_timer, subscribe, trap_exit, yield_now,
 };
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-/// Counts its drops.
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-#[derive(Default, Clone)]
-struct Drops(Arc<AtomicUsize>);
-
-impl Drops {
-    fn message(&self) -> Counted {
-        Counted(self.0.clone())
-    }
-
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-fn armed() -> usize {
-    Handle::current().system_info().timers
-}
-
-/// Waits for what must come, with others that run meanwhile.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < MINUTE / 3, "{what}");
-        yield_now().await;
-    }
-}
+use timers::{Drops, MINUTE, armed, ms, until};
 
 #[test]
 fn a_timer_and_its_message_go_before_the_down_of_its_target_comes() {
@@ -372,86 +332,6 @@ fn the_end_of_a_runtime_drops_the_messages_of_all_its_timers() {
     handle.send_after(MINUTE, "nobody", drops.message());
     handle.send_after(MINUTE, target, drops.message());
     assert_eq!((drops.count(), read_timer(timer)), (5, None));
-}
-
-#[test]
-fn a_timer_for_a_name_looks_it_up_when_its_time_has_come() {
-    run(2, async {
-        let me = self_pid();
-        // Nobody has it yet.
-        let timer = send_after(ms(20), "late", 1_u8);
-        assert!(read_timer(timer).is_some());
-        regrow_runtime::register("late", me).unwrap();
-        assert_eq!(receive::<u8>().await, 1);
-        assert_eq!(read_timer(timer), None);
-        // Somebody else has it by then.
-        send_after(ms(20), String::from("late"), 2_u8);
-        regrow_runtime::unregister("late").unwrap();
-        let heir = spawn(async move { send(me, (self_pid(), receive::<u8>().await)) });
-        regrow_runtime::register("late", heir).unwrap();
-        assert_eq!(receive::<(Pid, u8)>().await, (heir, 2));
-    });
-}
-
-#[test]
-fn a_timer_for_a_name_that_nobody_has_can_be_read_and_cancelled() {
-    run(1, async {
-        let drops = Drops::default();
-        for name in ["nobody", "", &"x".repeat(100_000)] {
-            let timer = start_timer(MINUTE, name, drops.message());
-            let left = read_timer(timer).unwrap();
-            assert!(left <= MINUTE && left > MINUTE / 2);
-            assert!(cancel_timer(timer).unwrap() <= left);
-            assert_eq!(cancel_timer(timer), None);
-        }
-        assert_eq!((drops.count(), armed()), (3, 0));
-    });
-}
-
-#[test]
-fn a_message_for_a_name_that_nobody_has_by_then_is_dropped_silently() {
-    run(1, async {
-        let drops = Drops::default();
-        regrow_runtime::register("gone", self_pid()).unwrap();
-        send_after(ms(3), "gone", drops.message());
-        let (sender, reply) = reply_channel::<()>();
-        send_after(ms(3), "gone", sender);
-        regrow_runtime::unregister("gone").unwrap();
-        assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::NoProc)));
-        until("it is dropped", || drops.count() == 1).await;
-        assert!(receive::<Counted>().timeout(ms(5)).await.is_err());
-    });
-}
-
-#[test]
-fn a_timer_for_a_name_outlives_whoever_has_the_name() {
-    run(2, async {
-        let (holder, _) = spawn_monitor(pending::<()>());
-        regrow_runtime::register("name", holder).unwrap();
-        let timer = start_timer(ms(40), Arc::<str>::from("name"), "hello");
-        exit(holder, ExitReason::Kill);
-        receive::<Down>().await;
-        assert_eq!(armed(), 1);
-        regrow_runtime::register("name", self_pid()).unwrap();
-        let timed_out = receive::<regrow_runtime::TimedOut<&str>>().await;
-        assert_eq!((timed_out.timer, timed_out.message), (timer, "hello"));
-    });
-}
-
-#[test]
-fn a_timer_for_a_name_looks_in_the_runtime_that_it_was_started_in() {
-    let (one, other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
-    let (told, telling) = std::sync::mpsc::channel();
-    for (runtime, which) in [(&one, 1), (&other, 2)] {
-        let told = told.clone();
-        let pid = runtime.spawn(async move { told.send((which, receive::<u8>().await)).unwrap() });
-        runtime.handle().register("name", pid).unwrap();
-    }
-    other.handle().send_after(ms(2), "name", 5_u8);
-    assert_eq!(telling.recv_timeout(MINUTE / 3), Ok((2, 5)));
-    let handle = other.handle();
-    one.block_on(async move { handle.send_after(ms(2), "name", 6_u8) });
-    assert!(telling.recv_timeout(ms(50)).is_err(), "nobody has it there");
 }
 
 #[test]
