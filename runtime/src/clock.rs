@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::local;
 
 const NANOS_PER_TICK: u64 = 1_000_000;
@@ -36,7 +38,7 @@ pub fn monotonic_time() -> Duration {
 
 /// Nanoseconds of the clock that holds on this thread.
 fn nanos() -> u64 {
-    virtual_time().unwrap_or_else(source::now)
+    virtual_time().unwrap_or_else(real_nanos)
 }
 
 /// The time of the simulation that this thread drives, if it does.
@@ -57,7 +59,10 @@ pub(crate) fn begin_of(tick: u64) -> u64 {
 /// Nanoseconds of the clock that no simulation changes: for what the threads of a
 /// runtime do.
 pub(crate) fn real_nanos() -> u64 {
-    source::now()
+    // Not the coarse clock, which is cheaper: where a hypervisor delays its tick it
+    // lags by more than it admits, and deadlines would be early.
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// The first tick that is at least `after` from now.
@@ -88,30 +93,6 @@ fn tick_after(now: u64, after: Duration) -> u64 {
     }
 }
 
-#[cfg(target_os = "linux")]
-mod source {
-    use rustix::time::{ClockId, clock_gettime};
-
-    // Not the coarse clock, which is cheaper: where a hypervisor delays its tick it
-    // lags by more than it admits, and deadlines would be early.
-    pub(super) fn now() -> u64 {
-        let now = clock_gettime(ClockId::Monotonic);
-        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod source {
-    use std::sync::LazyLock;
-    use std::time::Instant;
-
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-    pub(super) fn now() -> u64 {
-        START.elapsed().as_nanos() as u64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +101,7 @@ mod tests {
     fn a_deadline_is_never_early() {
         for after in [0, 1, 999, 1_000, 5_000, 60_000].map(Duration::from_millis) {
             for _ in 0..1_000 {
-                let before = Duration::from_nanos(source::now());
+                let before = Duration::from_nanos(real_nanos());
                 assert!(Duration::from_millis(deadline(after)) >= before + after);
             }
         }

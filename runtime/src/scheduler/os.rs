@@ -4,7 +4,11 @@
 //! thread may have been waiting for a processor. So a suspect is asked how long it
 //! has run, and how long it has waited to run.
 
+use std::fs::read_to_string;
 use std::time::Duration;
+
+use rustix::process::{Pid, setpriority_process};
+use rustix::thread::gettid;
 
 /// What a thread has done so far.
 #[derive(Debug, Clone, Copy)]
@@ -39,66 +43,38 @@ impl Usage {
     }
 }
 
-#[cfg(target_os = "linux")]
-mod system {
-    use std::fs::read_to_string;
-    use std::time::Duration;
-
-    use rustix::process::{Pid, setpriority_process};
-    use rustix::thread::gettid;
-
-    use super::Usage;
-
-    /// Names this thread; never 0.
-    pub(crate) fn this_thread() -> u32 {
-        gettid().as_raw_pid().unsigned_abs()
-    }
-
-    /// What a thread of this program has done; None if the system does not say.
-    pub(crate) fn usage(thread: u32) -> Option<Usage> {
-        let schedstat = read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-        let mut fields = schedstat.split_ascii_whitespace();
-        let ran = Duration::from_nanos(fields.next()?.parse().ok()?);
-        let waited = Duration::from_nanos(fields.next()?.parse().ok()?);
-        let slices = fields.next()?.parse().ok()?;
-        let stat = read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
-        // The name before it is in parentheses and may have any character.
-        let (_, after_name) = stat.rsplit_once(')')?;
-        let runnable = after_name.trim_start().starts_with('R');
-        Some(Usage {
-            ran,
-            waited,
-            slices,
-            runnable,
-        })
-    }
-
-    /// Lets a thread run only when nobody else wants to. It cannot be undone
-    /// without privilege.
-    pub(crate) fn lower_priority(thread: u32) {
-        // A thread is a process to this call. Where it fails the stuck thread has
-        // its full share, and the others theirs.
-        let thread = Pid::from_raw(thread.cast_signed());
-        let _ = thread.map(|thread| setpriority_process(Some(thread), 19));
-    }
+/// Names this thread; never 0.
+pub(super) fn this_thread() -> u32 {
+    gettid().as_raw_pid().unsigned_abs()
 }
 
-#[cfg(not(target_os = "linux"))]
-mod system {
-    use super::Usage;
-
-    pub(crate) fn this_thread() -> u32 {
-        1
-    }
-
-    pub(crate) fn usage(_thread: u32) -> Option<Usage> {
-        None
-    }
-
-    pub(crate) fn lower_priority(_thread: u32) {}
+/// What a thread of this program has done; None if the system does not say.
+pub(super) fn usage(thread: u32) -> Option<Usage> {
+    let schedstat = read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    let mut fields = schedstat.split_ascii_whitespace();
+    let ran = Duration::from_nanos(fields.next()?.parse().ok()?);
+    let waited = Duration::from_nanos(fields.next()?.parse().ok()?);
+    let slices = fields.next()?.parse().ok()?;
+    let stat = read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
+    // The name before it is in parentheses and may have any character.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let runnable = after_name.trim_start().starts_with('R');
+    Some(Usage {
+        ran,
+        waited,
+        slices,
+        runnable,
+    })
 }
 
-pub(super) use system::{lower_priority, this_thread, usage};
+/// Lets a thread run only when nobody else wants to. It cannot be undone
+/// without privilege.
+pub(super) fn lower_priority(thread: u32) {
+    // A thread is a process to this call. Where it fails the stuck thread has
+    // its full share, and the others theirs.
+    let thread = Pid::from_raw(thread.cast_signed());
+    let _ = thread.map(|thread| setpriority_process(Some(thread), 19));
+}
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +118,6 @@ mod tests {
         assert_eq!(before.occupied(usage(5, 5, false), SECOND), SECOND);
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_sleeps_is_seen_to_be_blocked() {
         let (told, telling) = std::sync::mpsc::channel();
@@ -153,17 +128,17 @@ mod tests {
         });
         let thread = telling.recv().unwrap();
         let start = std::time::Instant::now();
-        while system::usage(thread).unwrap().runnable {
+        while super::usage(thread).unwrap().runnable {
             assert!(start.elapsed() < Duration::from_secs(20));
             std::thread::yield_now();
         }
-        let before = system::usage(this_thread()).unwrap();
+        let before = super::usage(this_thread()).unwrap();
         assert!(before.runnable);
-        while system::usage(this_thread()).unwrap().ran == before.ran {
+        while super::usage(this_thread()).unwrap().ran == before.ran {
             assert!(start.elapsed() < Duration::from_secs(20));
         }
         drop(end);
         assert!(sleeper.join().unwrap().is_err());
-        assert!(system::usage(u32::MAX).is_none());
+        assert!(super::usage(u32::MAX).is_none());
     }
 }
