@@ -10,7 +10,9 @@ use crate::simulation::slots;
 /// A pid is a small copy; keeping one keeps nothing alive. Signals to a process
 /// that is gone are dropped (messages) or answered with
 /// [`ExitReason::NoProc`](crate::ExitReason::NoProc) (links, monitors, calls).
-/// It prints as `<node.index.generation>`; the node is 0 for local processes.
+/// It prints as `<node.index.generation>`; the node is 0 for local processes. The pid that
+/// no process ever has, as in the `Down` of a monitor on a name that nobody had, prints as
+/// `<nobody>`.
 ///
 /// A pid must travel to another thread by something that synchronizes (a
 /// message, a channel, a lock, an atomic with release and acquire), as any
@@ -89,6 +91,9 @@ impl Pid {
 
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Pid::NOBODY {
+            return f.write_str("<nobody>");
+        }
         let number = slots::number(self.index);
         write!(f, "<{}.{number}.{}>", self.node, self.generation)
     }

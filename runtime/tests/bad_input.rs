@@ -17,8 +17,8 @@ use regrow_runtime::{
     Alias, Down, EventKinds, Exit, ExitReason, MonitorRef, Pid, RegisterError, Runtime, SpawnError,
     SpawnOptions, alias, blocking, demonitor, exit, exit_with, is_alive, link, monitor,
     monitor_named, proc_lib, process_info, receive, register, reply_channel, self_pid, send,
-    send_named, simulate, simulate_seeds, spawn_link, spawn_monitor, trap_exit, unalias, unlink,
-    unregister, whereis, yield_now,
+    send_named, simulate, simulate_seeds, spawn_link, spawn_monitor, subscribe, trap_exit, unalias,
+    unlink, unregister, whereis, yield_now,
 };
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -384,4 +384,23 @@ fn a_subscriber_that_panics_does_not_keep_a_runtime_from_its_end() {
     // All has been done that comes after the report.
     assert!(matches!(stream.recv_timeout(Duration::ZERO), Ok(None)));
     drop(open);
+}
+
+/// What a panic says.
+fn text_of(work: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(work)).unwrap_err();
+    *payload.downcast::<String>().unwrap()
+}
+
+#[test]
+fn what_needs_a_process_says_what_serves_outside_of_one() {
+    assert_eq!(
+        text_of(|| _ = subscribe(EventKinds::NONE)),
+        "`subscribe` must be called inside a regrow process; `Handle::events` works anywhere"
+    );
+    assert_eq!(
+        text_of(|| _ = trap_exit(true)),
+        "`trap_exit` must be called inside a regrow process; `SpawnOptions::trap_exit` lets one \
+         trap exits from its birth"
+    );
 }

@@ -182,3 +182,14 @@ fn when_the_down_of_a_name_arrives_the_name_can_be_given_again() {
         }
     });
 }
+
+#[test]
+fn the_pid_in_the_down_of_a_name_that_nobody_had_prints_as_nobody() {
+    run(1, async {
+        monitor_named("nobody");
+        let down = receive::<Down>().await;
+        assert_eq!(down.pid.to_string(), "<nobody>");
+        assert!(format!("{down:?}").contains("<nobody>"));
+        assert_eq!(down.object().to_string(), "nobody");
+    });
+}

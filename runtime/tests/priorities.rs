@@ -448,7 +448,8 @@ fn priority_is_not_inherited_and_is_told() {
 }
 
 #[test]
-#[should_panic(expected = "`set_priority` must be called inside a regrow process")]
+#[should_panic(expected = "`set_priority` must be called inside a regrow process; \
+    `SpawnOptions::priority` gives one a priority at its birth")]
 fn outside_a_process_there_is_no_priority_to_set() {
     set_priority(Priority::High);
 }

@@ -25,7 +25,7 @@ pub use self::stream::{EventIter, EventStream, NextEvent};
 use crate::message::Message;
 use crate::pid::Pid;
 use crate::process::cell::Flag;
-use crate::process::links::with_header;
+use crate::process::links::with_header_or;
 use crate::process::{self, self_pid};
 use crate::reason::ExitReason;
 use crate::scheduler;
@@ -276,7 +276,7 @@ fn position_of(subscribers: &[Arc<Subscriber>], pid: Pid) -> Option<usize> {
 ///
 /// # Panics
 ///
-/// Outside a process.
+/// Outside a process; [`Handle::events`](crate::Handle::events) works anywhere.
 ///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
@@ -293,7 +293,10 @@ fn position_of(subscribers: &[Arc<Subscriber>], pid: Pid) -> Option<usize> {
 /// ```
 #[track_caller]
 pub fn subscribe(kinds: EventKinds) -> EventKinds {
-    with_header("subscribe", |header| header.set(Flag::Listed, true));
+    let elsewhere = "; `Handle::events` works anywhere";
+    with_header_or("subscribe", elsewhere, |header| {
+        header.set(Flag::Listed, true);
+    });
     let pid = self_pid();
     scheduler::with_current("subscribe", |shared| shared.events.subscribe(pid, kinds))
 }

@@ -137,7 +137,10 @@ impl fmt::Debug for TcpListener {
 /// A TCP connection.
 ///
 /// See [`StreamSocket`] for reading and writing it, its halves and its end. Options that have no
-/// method here are set through its descriptor, with `socket2::SockRef` for one.
+/// method here are set through its descriptor, with `socket2::SockRef` for one. Not kTLS
+/// (`TCP_ULP`) and not `SO_RCVLOWAT`: a read that brings less than asked for is taken to have
+/// brought all that is there, and the next one waits for an event, which with these may not come
+/// though there are bytes. An [`Fd`](super::Fd) of such a socket tries each time.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -16,6 +16,12 @@ use crate::reason::ExitReason;
 /// Outside one, saying that `what` needs it.
 #[track_caller]
 pub(crate) fn with_header<T>(what: &str, work: impl FnOnce(&Header) -> T) -> T {
+    with_header_or(what, "", work)
+}
+
+/// The same for what can be done in another way elsewhere, which the panic says.
+#[track_caller]
+pub(crate) fn with_header_or<T>(what: &str, elsewhere: &str, work: impl FnOnce(&Header) -> T) -> T {
     let mut work = Some(work);
     let result = local::with(|local| {
         let header = local.current.get()?;
@@ -23,7 +29,7 @@ pub(crate) fn with_header<T>(what: &str, work: impl FnOnce(&Header) -> T) -> T {
     });
     match result {
         Some(result) => result,
-        None => panic!("`{what}` must be called inside a regrow process"),
+        None => panic!("`{what}` must be called inside a regrow process{elsewhere}"),
     }
 }
 
@@ -195,7 +201,8 @@ pub fn exit_with(reason: ExitReason) -> ! {
 ///
 /// # Panics
 ///
-/// Outside a process.
+/// Outside a process; [`SpawnOptions::trap_exit`](crate::SpawnOptions::trap_exit) says it at
+/// the birth of another.
 ///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
@@ -207,5 +214,8 @@ pub fn exit_with(reason: ExitReason) -> ! {
 /// ```
 #[track_caller]
 pub fn trap_exit(on: bool) -> bool {
-    with_header("trap_exit", |header| header.replace(Flag::TrapsExits, on))
+    let elsewhere = "; `SpawnOptions::trap_exit` lets one trap exits from its birth";
+    with_header_or("trap_exit", elsewhere, |header| {
+        header.replace(Flag::TrapsExits, on)
+    })
 }

@@ -1,6 +1,6 @@
 //! Priorities: who runs before whom.
 
-use super::links::with_header;
+use super::links::with_header_or;
 use super::{owner, table};
 use crate::local;
 use crate::pid::Pid;
@@ -50,7 +50,8 @@ impl Priority {
 ///
 /// # Panics
 ///
-/// Outside a process.
+/// Outside a process; [`SpawnOptions::priority`](crate::SpawnOptions::priority) gives it to
+/// another at its birth.
 ///
 /// ```
 /// # regrow_runtime::Runtime::new()?.block_on(async {
@@ -65,7 +66,8 @@ impl Priority {
 /// ```
 #[track_caller]
 pub fn set_priority(priority: Priority) -> Priority {
-    with_header("set_priority", |_| ());
+    let elsewhere = "; `SpawnOptions::priority` gives one a priority at its birth";
+    with_header_or("set_priority", elsewhere, |_| ());
     let me = local::with(|local| local.self_pid());
     let slot = me.and_then(|me| table::slot(me.index()));
     // There is a process, so it has a slot.

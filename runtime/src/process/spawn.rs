@@ -260,7 +260,9 @@ impl SpawnOptions {
     ///
     /// Messages to it must be `Send`, as they may come from anywhere. It shares its worker
     /// with others, in turns; while one of these blocks the thread, it waits, as
-    /// nobody else can run it.
+    /// nobody else can run it. A thread that was found in a long turn gets the lowest
+    /// priority of the system (nice 19), for good: local processes stay on it, and have from
+    /// then on what the rest of the machine leaves. So none of them should take long turns.
     ///
     /// # Errors
     ///
