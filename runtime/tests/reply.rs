@@ -77,22 +77,26 @@ fn a_large_mailbox_does_not_slow_a_call_down() {
                 receive::<Ask>().await.0.send(1);
             }
         });
-        async fn thousand_calls(server: Pid) -> Duration {
-            let start = Instant::now();
-            for _ in 0..1_000 {
-                assert_eq!(ask(server).timeout(MINUTE).await, Ok(1));
+        // The best of many: what else the machine does is not the mailbox's fault.
+        async fn hundred_calls(server: Pid) -> Duration {
+            let mut best = MINUTE;
+            for _ in 0..10 {
+                let start = Instant::now();
+                for _ in 0..100 {
+                    assert_eq!(ask(server).timeout(MINUTE).await, Ok(1));
+                }
+                best = best.min(start.elapsed());
             }
-            start.elapsed()
+            best
         }
-        thousand_calls(server).await;
-        let empty = thousand_calls(server).await;
+        let empty = hundred_calls(server).await;
         for number in 0..200_000_u32 {
             send(self_pid(), number);
         }
         yield_now().await;
-        let full = thousand_calls(server).await;
+        let full = hundred_calls(server).await;
         assert!(
-            full < empty * 10 + Duration::from_millis(50),
+            full < empty * 10 + Duration::from_millis(5),
             "{empty:?} {full:?}"
         );
     });
