@@ -16,6 +16,8 @@ pages! {
     processes: "src/processes.md",
     gen_server: "src/gen-server.md",
     supervision: "src/supervision.md",
+    tasks: "src/tasks.md",
+    agent: "src/agent.md",
     applications: "src/applications.md",
     net: "src/net.md",
     simulation: "src/simulation.md",

@@ -1,7 +1,8 @@
 use std::future::pending;
 
 use regrow_runtime::{
-    ExitReason, Pid, exit, is_alive, receive, self_pid, send, sleep, spawn, spawn_monitor,
+    ExitReason, Pid, exit, is_alive, receive, receive_down, self_pid, send, sleep, spawn,
+    spawn_monitor,
 };
 use regrow_supervisor::{Restart, Strategy, Supervisor, Task};
 
@@ -70,6 +71,27 @@ fn an_owner_that_does_not_trap_dies_with_its_task_before_it_sees_the_failure() {
             });
             assert_eq!(receive::<regrow_runtime::Down>().await.reason, died());
             assert!(!is_alive(owner).await);
+        }
+        assert_empty().await;
+    });
+}
+
+#[test]
+fn it_dies_before_it_sees_the_failure_although_that_came_within_its_turn() {
+    run_with_threads(async {
+        let test = self_pid();
+        for many in [true, false] {
+            let (_, watched) = spawn_monitor(async move {
+                let bad = Task::spawn(ending::<()>(died()));
+                let pid = bad.pid().unwrap();
+                ends_within_this_turn(pid);
+                match many {
+                    true => drop(Task::yield_many([bad]).await),
+                    false => drop(Task::await_many([bad]).await),
+                }
+                send(test, "it lives");
+            });
+            assert_eq!(receive_down(watched).await.reason, died());
         }
         assert_empty().await;
     });

@@ -1,9 +1,10 @@
 //! The rules of Elixir's Task and Task.Supervisor.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use regrow_runtime::{
-    ExitReason, Pid, exit_with, monotonic_time, receive, receive_any, send, yield_now,
+    ExitReason, Pid, exit_with, monotonic_time, processes, receive, receive_any, send, yield_now,
 };
 
 mod awaiting;
@@ -31,6 +32,19 @@ async fn ending<T>(reason: ExitReason) -> T {
 
 fn go(pid: Pid) {
     send(pid, Go);
+}
+
+/// Keeps this turn until another worker has run the task to its end; false if none does, because
+/// the machine has one core, or too much to do.
+fn ends_within_this_turn(pid: Pid) -> bool {
+    let begun = Instant::now();
+    while processes().contains(&pid) {
+        if begun.elapsed() > Duration::from_millis(300) {
+            return false;
+        }
+        thread::yield_now();
+    }
+    true
 }
 
 /// Asserts that the mailbox is empty, signals under way included.

@@ -1,4 +1,7 @@
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use regrow_runtime::{
     Exit, ExitReason, exit_with, is_alive, monotonic_time, receive, self_pid, send, simulate_seeds,
@@ -67,6 +70,28 @@ fn a_result_that_was_there_or_comes_at_the_last_moment_is_given() {
             Some(Ok(1))
         );
         assert_empty().await;
+    });
+}
+
+#[test]
+fn a_shutdown_waits_for_the_end_although_the_result_comes_before_it() {
+    /// A message that takes its time to be dropped, which is a part of the end.
+    struct Slow(Arc<AtomicBool>);
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            thread::sleep(millis(50));
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    run_with_threads(async {
+        let dropped = Arc::new(AtomicBool::new(false));
+        let task = Task::spawn(trapping(self_pid(), |_| Some(5)));
+        receive::<Ready>().await;
+        send(task.pid().unwrap(), Slow(dropped.clone()));
+        assert_eq!(task.shutdown(Shutdown::Infinity).await, Some(Ok(5)));
+        assert!(dropped.load(Ordering::SeqCst));
     });
 }
 

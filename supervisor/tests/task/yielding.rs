@@ -40,6 +40,26 @@ fn a_look_sees_what_is_there_already() {
 }
 
 #[test]
+fn a_look_sees_what_has_come_within_its_turn() {
+    run_with_threads(async {
+        for _ in 0..20 {
+            let mut task = Task::spawn(async { 5 });
+            let pid = task.pid().unwrap();
+            if ends_within_this_turn(pid) {
+                assert_eq!(task.yield_for(Duration::ZERO).await, Some(Ok(5)));
+            }
+            exited(pid).await;
+            let task = Task::spawn(async { 6 });
+            match ends_within_this_turn(task.pid().unwrap()) {
+                true => assert_eq!(task.ignore().await, Some(Ok(6))),
+                false => drop(task.ignore().await),
+            }
+        }
+        assert_empty().await;
+    });
+}
+
+#[test]
 fn a_wait_that_is_given_up_has_taken_nothing() {
     run(|| async {
         let mut task = Task::spawn(waiting(5));
