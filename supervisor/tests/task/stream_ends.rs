@@ -135,6 +135,24 @@ fn the_end_of_the_caller_whatever_its_reason_is_the_end_of_the_tasks() {
 }
 
 #[test]
+fn a_stream_that_was_forgotten_ends_with_its_caller_too() {
+    for kind in KINDS {
+        run(|| async move {
+            let tasks = start().await;
+            let (test, of) = (self_pid(), tasks.clone());
+            spawn(async move {
+                let mut stream = kind.stream(&of, test, deaf);
+                let begun = regrow_runtime::timeout(millis(2), stream.next()).await;
+                assert!(begun.is_err());
+                std::mem::forget(stream); // its drop does not run
+            });
+            began(3).await;
+            only_with(&tasks).await;
+        });
+    }
+}
+
+#[test]
 fn a_caller_that_traps_exits_gets_failures_as_outcomes_and_nothing_else() {
     for kind in KINDS {
         run(|| async move {

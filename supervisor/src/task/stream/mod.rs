@@ -11,7 +11,7 @@
 //!    |--- Run(work), up to the limit ->|--- spawn, link, monitor --->|
 //!    |--- Next(reply) ---------------->|<-- Done(value), Down -------|
 //!    |<-- outcome ---------------------|
-//!    |--- Close ---------------------->|--- unlink, kill ----------->|
+//!    |--- Close ---------------------->|--- kill ------------------->|
 //! ```
 //!
 //! `window.rs` decides which outcome is next and is pure; `spawner.rs` acts.

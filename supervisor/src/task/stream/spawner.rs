@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use regrow_runtime::{
     Down, Exit, ExitReason, Message, MonitorRef, Pid, ReplyTo, SpawnOptions, TimerRef,
-    cancel_timer, demonitor, exit, monitor, receive_any, self_pid, send_after, unlink, wait_at,
+    cancel_timer, demonitor, exit, monitor, receive_any, self_pid, send_after, wait_at,
 };
 use rustc_hash::FxHashMap;
 
@@ -222,7 +222,7 @@ impl<T: Send + 'static> Spawner<T> {
         self.running.remove(&number);
         self.numbers.remove(&reference);
         demonitor(reference);
-        self.kill(pid);
+        exit(pid, ExitReason::Kill);
         match self.settings.on_timeout {
             OnTimeout::Exit => self.failure = Some(TaskError::Timeout),
             OnTimeout::KillTask => self.window.insert(number, Err(TaskError::Timeout)),
@@ -245,16 +245,9 @@ impl<T: Send + 'static> Spawner<T> {
         }
     }
 
-    fn kill(&self, pid: Pid) {
-        if self.settings.origin.is_linked() {
-            unlink(pid);
-        }
-        exit(pid, ExitReason::Kill);
-    }
-
     fn kill_all(&mut self) {
         for running in std::mem::take(&mut self.running).into_values() {
-            self.kill(running.pid);
+            exit(running.pid, ExitReason::Kill);
         }
     }
 }
