@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use regrow_runtime::{ExitReason, exit, self_pid, send_after, whereis};
+use regrow_runtime::{ExitReason, Pid, exit, receive, self_pid, send, send_after, whereis};
 use regrow_supervisor::{
-    CallError, ChildSpec, DynamicSupervisor, DynamicSupervisorRef, GenServer, Name, Registry,
-    ServerRef, StartChildError, StartError, Strategy, Supervisor, SupervisorRef,
+    CallError, ChildSpec, Context, DynamicSupervisor, DynamicSupervisorRef, GenServer, Name, Next,
+    Registry, ServerRef, StartChildError, StartError, Strategy, Supervisor, SupervisorRef,
 };
 
 use crate::common::*;
@@ -115,5 +115,44 @@ fn supervisors_may_have_their_names_in_another_registry() {
         assert_eq!(by_key.pid(), None);
         let late = by_key.start_child(worker("two")).await;
         assert_eq!(late, Err(StartChildError::Call(CallError::NoProc)));
+    });
+}
+
+/// Takes its time to clean up: until it is told that it may go.
+struct Slow(Pid);
+
+struct MayGo;
+
+impl GenServer for Slow {
+    type Args = Pid;
+    type Message = ();
+
+    async fn init(test: Pid, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Slow(test))
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Next {
+        Next::Stop(ExitReason::Normal)
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        send(self.0, "cleaning up");
+        receive::<MayGo>().await;
+    }
+}
+
+#[test]
+fn a_name_is_taken_until_its_owner_has_cleaned_up() {
+    run(|| async {
+        let test = self_pid();
+        let start = || Slow::start_link(test).name("slow");
+        let first = start().await.unwrap().pid().unwrap();
+        send(first, ());
+        assert_eq!(receive::<&str>().await, "cleaning up");
+        let second = start().await.unwrap_err();
+        assert_eq!(second, StartError::AlreadyStarted(first));
+        send(first, MayGo);
+        assert_eq!(exited(first).await, ExitReason::Normal);
+        start().await.unwrap();
     });
 }

@@ -1,5 +1,8 @@
-use regrow_runtime::{ExitReason, exit};
-use regrow_supervisor::{ChildState, Restart, StartChildError, Strategy, SupervisorRef};
+use regrow_runtime::{ExitReason, ReplyTo, exit, sleep};
+use regrow_supervisor::{
+    ChildSpec, ChildState, Context, Next, Restart, ServerRef, StartChildError, Strategy,
+    SupervisorRef,
+};
 
 use crate::common::*;
 
@@ -142,6 +145,56 @@ fn a_temporary_child_does_not_keep_what_its_start_function_captured() {
             sup.start_child(spec).await.unwrap();
             assert_eq!(std::sync::Arc::strong_count(&large), kept);
             sup.terminate_child("one").await.unwrap();
+        }
+    });
+}
+
+/// Counts, and ends when told to.
+struct Counter(u32);
+
+enum Count {
+    Next(ReplyTo<u32>),
+    End(ExitReason),
+}
+
+impl GenServer for Counter {
+    type Args = ();
+    type Message = Count;
+
+    async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Counter(0))
+    }
+
+    async fn handle(&mut self, message: Count, _: &mut Context<Self>) -> Next {
+        match message {
+            Count::Next(reply) => {
+                self.0 += 1;
+                reply.send(self.0);
+                Next::Continue
+            }
+            Count::End(reason) => Next::Stop(reason),
+        }
+    }
+}
+
+#[test]
+fn a_restarted_server_begins_with_a_fresh_state() {
+    run(|| async {
+        let sup = supervisor(Strategy::OneForOne)
+            .child(ChildSpec::new("one", || Counter::start_link(())))
+            .start_link()
+            .await
+            .unwrap();
+        for reason in [ExitReason::Normal, died()] {
+            let old = pid(&sup, "one").await;
+            let counter = ServerRef::from_pid(old);
+            assert_eq!(counter.call(Count::Next).await, Ok(1));
+            assert_eq!(counter.call(Count::Next).await, Ok(2));
+            counter.cast(Count::End(reason));
+            down(old).await;
+            while pid(&sup, "one").await == old {
+                sleep(millis(1)).await;
+            }
         }
     });
 }

@@ -9,6 +9,9 @@ use rustc_hash::FxHashMap;
 use super::backoff::{Backoff, History};
 use crate::hash::mixed;
 
+#[cfg(test)]
+mod tests;
+
 /// The attempts that are due, and what is remembered of children with a back-off. Nothing is kept
 /// for a child without one that runs.
 ///
