@@ -117,6 +117,11 @@ impl<K: Copy + Eq + Hash + Send + 'static> Retries<K> {
         Some(Attempt { key, counted })
     }
 
+    /// Whether an attempt is due: the child is being restarted.
+    pub(crate) fn is_due(&self, key: K) -> bool {
+        self.due.contains_key(&key)
+    }
+
     /// Calls the attempt off, if one is due.
     pub(crate) fn cancel(&mut self, key: K) {
         let due = self.due.remove(&key);

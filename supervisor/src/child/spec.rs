@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use regrow_runtime::{ExitReason, Pid};
 
-use super::started::{StartFunction, Starting, run_start};
+use super::started::{Start, StartFunction, Starting, run_start};
 use super::{Backoff, Child, Restart, Shutdown};
 
 /// Whether a child is itself a supervisor. Decides the default [`Shutdown`], where it is counted
@@ -68,8 +68,6 @@ pub struct ChildSpec {
     pub child_type: ChildType,
     /// Whether its end counts for the supervisor's auto-shutdown.
     pub significant: bool,
-    /// How long it is left alone before it is started again; boxed, since few have one.
-    backoff: Option<Box<Backoff>>,
     /// `None` once a temporary child runs: what the start function captured is not kept.
     start: Option<StartFunction>,
 }
@@ -99,8 +97,10 @@ impl ChildSpec {
             shutdown: Shutdown::default(),
             child_type: ChildType::Worker,
             significant: false,
-            backoff: None,
-            start: Some(Arc::new(start)),
+            start: Some(Arc::new(Start {
+                backoff: None,
+                function: start,
+            })),
         }
     }
 
@@ -141,25 +141,33 @@ impl ChildSpec {
 
     /// Sets a delay before each restart; without, the child is started again at once.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = Some(Box::new(backoff));
+        self.start = self.start.map(|start| -> StartFunction {
+            Arc::new(Start {
+                backoff: Some(Box::new(backoff)),
+                function: move || (start.function)(),
+            })
+        });
         self
     }
 
     pub(crate) fn backoff_set(&self) -> Option<&Backoff> {
-        self.backoff.as_deref()
+        self.start.as_ref()?.backoff.as_deref()
     }
 
     /// Has each process that it starts, or `None` if it starts none, noted.
     pub(crate) fn noting(mut self, note: impl Fn(Option<Pid>) + Send + Sync + 'static) -> Self {
         let note = Arc::new(note);
         self.start = self.start.map(|start| -> StartFunction {
-            Arc::new(move || {
-                let (starting, note) = (start(), note.clone());
-                Box::pin(async move {
-                    let child = starting.await?;
-                    note(child.pid());
-                    Ok(child)
-                })
+            Arc::new(Start {
+                backoff: start.backoff.clone(),
+                function: move || -> Starting {
+                    let (starting, note) = ((start.function)(), note.clone());
+                    Box::pin(async move {
+                        let child = starting.await?;
+                        note(child.pid());
+                        Ok(child)
+                    })
+                },
             })
         });
         self
@@ -208,7 +216,7 @@ impl fmt::Debug for ChildSpec {
             .field("shutdown", &self.shutdown)
             .field("child_type", &self.child_type)
             .field("significant", &self.significant)
-            .field("backoff", &self.backoff)
+            .field("backoff", &self.backoff_set())
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use regrow_runtime::{ExitReason, Message, Pid, catch_panic, self_pid};
 
-use super::SpecError;
+use super::{Backoff, SpecError};
 use crate::{ServerRef, StartError};
 
 /// What a start function returns: the process it has started (and linked), or none.
@@ -73,13 +73,20 @@ impl<M: Send + 'static> From<ServerRef<M>> for Child {
 
 pub(super) type Starting = Pin<Box<dyn Future<Output = Result<Child, ExitReason>> + Send>>;
 
+/// A start function, and what else is of use only as long as there is one. Behind one pointer:
+/// there may be millions of specs, most of them without any of it.
+pub(super) struct Start<F: ?Sized> {
+    pub(super) backoff: Option<Box<Backoff>>,
+    pub(super) function: F,
+}
+
 /// A start function with its types erased.
-pub(crate) type StartFunction = Arc<dyn Fn() -> Starting + Send + Sync>;
+pub(super) type StartFunction = Arc<Start<dyn Fn() -> Starting + Send + Sync>>;
 
 /// Runs a start function; a panic in it is a failed start.
-pub(crate) async fn run_start(start: StartFunction) -> Result<Child, ExitReason> {
+pub(super) async fn run_start(start: StartFunction) -> Result<Child, ExitReason> {
     // The call itself is inside, since a start function may panic before its first await.
-    let outcome = catch_panic(async move { start().await }).await;
+    let outcome = catch_panic(async move { (start.function)().await }).await;
     let child = match outcome.and_then(|started| started) {
         Ok(child) => child,
         Err(reason) if StartError::is_ignored(&reason) => Child::ignored(),

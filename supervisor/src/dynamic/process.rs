@@ -21,17 +21,15 @@ use crate::{
 pub(super) struct Process {
     intensity: Intensity,
     max_children: Option<usize>,
-    /// By pid; a child being restarted by the pid it had.
-    children: FxHashMap<Pid, Entry>,
-    /// By the same pids.
+    /// By pid; a child being restarted by the pid it had. Nothing but the specs, since there may
+    /// be millions.
+    children: FxHashMap<Pid, ChildSpec>,
+    /// Which of them are being restarted.
     retries: Retries<Pid>,
     reporter: Reporter,
 }
 
-struct Entry {
-    spec: ChildSpec,
-    restarting: bool,
-}
+const _: () = assert!(size_of::<(Pid, ChildSpec)>() <= 72);
 
 impl GenServer for Process {
     type Args = DynamicSupervisor;
@@ -83,22 +81,22 @@ impl GenServer for Process {
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
         let mut children = std::mem::take(&mut self.children);
-        children.retain(|_, entry| !entry.restarting);
-        let running = children.into_iter().map(|(pid, entry)| (pid, entry.spec));
-        Stopping::new(running).finish(&self.reporter).await;
+        children.retain(|&pid, _| !self.retries.is_due(pid));
+        Stopping::new(children.into_iter())
+            .finish(&self.reporter)
+            .await;
     }
 }
 
 /// What happens when a child ends by itself: as in a static supervisor, but always to it alone.
 impl Process {
     async fn child_exited(&mut self, exit: Exit) -> Next {
-        let Some(entry) = self.children.get(&exit.pid) else {
+        let Some(spec) = self.children.get(&exit.pid) else {
             return Next::Continue;
         };
-        match after_exit(entry.spec.restart, &exit.reason) {
+        match after_exit(spec.restart, &exit.reason) {
             AfterExit::Restart => return self.ended(exit).await,
             AfterExit::Forget { report: true } => {
-                let spec = &entry.spec;
                 self.reporter
                     .child_terminated(spec, exit.pid, &exit.reason, None);
             }
@@ -110,20 +108,19 @@ impl Process {
 
     /// A child that is to be started again has ended.
     async fn ended(&mut self, Exit { pid, reason, .. }: Exit) -> Next {
-        let Some(entry) = self.children.get(&pid) else {
+        let Some(spec) = self.children.get(&pid) else {
             return Next::Continue;
         };
         let verdict = self.intensity.attempt(monotonic_time());
         let left = verdict.left();
         self.reporter
-            .child_terminated(&entry.spec, pid, &reason, Some(left));
+            .child_terminated(spec, pid, &reason, Some(left));
         if verdict == Verdict::GiveUp {
             return self.give_up(pid);
         }
-        match self.retries.delay(pid, entry.spec.backoff_set()) {
+        match self.retries.delay(pid, spec.backoff_set()) {
             None => self.restart(pid, left).await,
             Some(delay) => {
-                self.wait(pid);
                 self.retries.after(delay, pid, left, Request::Retry);
                 Next::Continue
             }
@@ -147,22 +144,21 @@ impl Process {
 
     /// Starts the child that had this pid once more.
     async fn restart(&mut self, pid: Pid, left: u32) -> Next {
-        let Some(entry) = self.children.get(&pid) else {
+        let Some(spec) = self.children.get(&pid) else {
             return Next::Continue;
         };
-        match entry.spec.start().await.map(|child| child.pid()) {
+        match spec.start().await.map(|child| child.pid()) {
             Ok(Some(new)) => {
                 self.retries.rename(pid, new);
-                self.retries.started(new, entry.spec.backoff_set());
-                if let Some(mut entry) = self.children.remove(&pid) {
-                    entry.restarting = false;
-                    self.children.insert(new, entry);
+                self.retries.started(new, spec.backoff_set());
+                if let Some(spec) = self.children.remove(&pid) {
+                    self.children.insert(new, spec);
                 }
             }
             // Ignored: nothing to keep.
             Ok(None) => drop(self.forget(pid)),
             Err(reason) => {
-                self.reporter.start_error(&entry.spec, &reason, Some(left));
+                self.reporter.start_error(spec, &reason, Some(left));
                 return self.not_restarted(pid);
             }
         }
@@ -170,15 +166,11 @@ impl Process {
     }
 
     fn not_restarted(&mut self, pid: Pid) -> Next {
-        let backoff = self.children.get(&pid).and_then(|e| e.spec.backoff_set());
+        let backoff = self.children.get(&pid).and_then(ChildSpec::backoff_set);
         match self.retries.delay(pid, backoff) {
-            None => {
-                self.wait(pid);
-                self.retries.now(pid, Request::Retry);
-            }
+            None => self.retries.now(pid, Request::Retry),
             Some(delay) => match self.intensity.attempt(monotonic_time()) {
                 Verdict::Restart { left } => {
-                    self.wait(pid);
                     self.retries.after(delay, pid, left, Request::Retry);
                 }
                 Verdict::GiveUp => return self.give_up(pid),
@@ -187,21 +179,15 @@ impl Process {
         Next::Continue
     }
 
-    fn wait(&mut self, pid: Pid) {
-        if let Some(entry) = self.children.get_mut(&pid) {
-            entry.restarting = true;
-        }
-    }
-
     /// The intensity is spent; the child that has spent it is gone.
     fn give_up(&mut self, pid: Pid) -> Next {
-        if let Some(entry) = self.children.remove(&pid) {
-            self.reporter.shutdown(&entry.spec);
+        if let Some(spec) = self.children.remove(&pid) {
+            self.reporter.shutdown(&spec);
         }
         Next::Stop(ExitReason::Shutdown)
     }
 
-    fn forget(&mut self, pid: Pid) -> Option<Entry> {
+    fn forget(&mut self, pid: Pid) -> Option<ChildSpec> {
         self.retries.forget(pid);
         self.children.remove(&pid)
     }
@@ -221,13 +207,13 @@ impl Process {
         let pid = child.pid().ok_or(StartChildError::Ignored)?;
         self.retries.started(pid, spec.backoff_set());
         spec.forget_start_if_temporary();
-        let restarting = false;
-        self.children.insert(pid, Entry { spec, restarting });
+        self.children.insert(pid, spec);
         Ok(child)
     }
 
     async fn terminate_child(&mut self, pid: Pid) -> Result<(), TerminateChildError> {
-        let Entry { spec, restarting } = self.forget(pid).ok_or(TerminateChildError::NotFound)?;
+        let restarting = self.retries.is_due(pid);
+        let spec = self.forget(pid).ok_or(TerminateChildError::NotFound)?;
         if !restarting {
             let reason = stop_one(pid, spec.shutdown).await;
             self.reporter.stopped(&spec, pid, &reason);
@@ -236,46 +222,41 @@ impl Process {
     }
 
     fn get_childspec(&self, pid: Pid) -> Result<ChildSpec, GetChildSpecError> {
-        let entry = self.children.get(&pid);
-        entry
-            .map(|entry| entry.spec.clone())
-            .ok_or(GetChildSpecError::NotFound)
+        let spec = self.children.get(&pid);
+        spec.cloned().ok_or(GetChildSpecError::NotFound)
     }
 
     fn which_child(&self, pid: Pid) -> Result<ChildInfo, WhichChildError> {
-        let entry = self.children.get(&pid);
-        entry
-            .map(|entry| entry.info(pid))
-            .ok_or(WhichChildError::NotFound)
+        let spec = self.children.get(&pid);
+        let info = spec.map(|spec| self.info(pid, spec));
+        info.ok_or(WhichChildError::NotFound)
     }
 
     fn which_children(&self) -> Vec<ChildInfo> {
-        let info = |(&pid, entry): (&Pid, &Entry)| entry.info(pid);
-        self.children.iter().map(info).collect()
+        let children = self.children.iter();
+        children.map(|(&pid, spec)| self.info(pid, spec)).collect()
     }
 
-    fn count_children(&self) -> Counts {
-        let mut counts = Counts::default();
-        for entry in self.children.values() {
-            counts.add(entry.spec.child_type, !entry.restarting);
-        }
-        counts
-    }
-}
-
-impl Entry {
-    fn info(&self, pid: Pid) -> ChildInfo {
+    fn info(&self, pid: Pid, spec: &ChildSpec) -> ChildInfo {
         ChildInfo {
-            id: self.spec.id.clone(),
-            state: if self.restarting {
+            id: spec.id.clone(),
+            state: if self.retries.is_due(pid) {
                 ChildState::Restarting
             } else {
                 ChildState::Running(pid)
             },
-            child_type: self.spec.child_type,
-            restart: self.spec.restart,
+            child_type: spec.child_type,
+            restart: spec.restart,
             significant: false,
         }
+    }
+
+    fn count_children(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (&pid, spec) in &self.children {
+            counts.add(spec.child_type, !self.retries.is_due(pid));
+        }
+        counts
     }
 }
 
