@@ -29,8 +29,8 @@ pub use start::{Start, StartError};
 /// One enum names everything the server can be told; the variants that are calls carry a
 /// [`ReplyTo`](regrow_runtime::ReplyTo). A reply handle may also be kept, or moved to another
 /// process, and answered later. A message of type [`Message`](GenServer::Message) reaches
-/// [`handle`](GenServer::handle) however it was sent: by [`ServerRef::cast`],
-/// [`ServerRef::call`], plain `send` or a timer. Everything else goes to
+/// [`handle`](GenServer::handle) however it was sent: by [`ServerRef::cast`](crate::ServerRef::cast),
+/// [`ServerRef::call`](crate::ServerRef::call), plain `send` or a timer. Everything else goes to
 /// [`handle_info`](GenServer::handle_info).
 ///
 /// ```
@@ -74,7 +74,7 @@ pub use start::{Start, StartError};
 /// | a callback returns [`Next::Stop`], or [`stop_and_reply`](Context::stop_and_reply) | yes | the reason given |
 /// | a callback panics | yes | the panic |
 /// | a callback calls [`exit_with`](regrow_runtime::exit_with) | yes | the reason given |
-/// | [`ServerRef::stop`] | yes | the reason given |
+/// | [`ServerRef::stop`](crate::ServerRef::stop) | yes | the reason given |
 /// | exit signal of the parent, and the server traps exits | yes | the parent's reason, `Normal` too |
 /// | exit signal, and the server does not trap exits | no | the signal's reason |
 /// | exit signal of another process, and the server traps exits | | goes on: [`Info::Exit`] |

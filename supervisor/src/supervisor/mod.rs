@@ -42,7 +42,7 @@ const PERIOD_DEFAULT: Duration = Duration::from_secs(5);
 /// A static supervisor about to be started: data, built step by step.
 ///
 /// Its children are started one after the other in the order given and stopped in reverse. When
-/// one ends, its [`Restart`] type says whether it is started again and the [`Strategy`] which
+/// one ends, its [`Restart`](crate::Restart) type says whether it is started again and the [`Strategy`] which
 /// others are restarted with it. Too many restarts in too short a time
 /// ([`intensity`](Supervisor::intensity)) end the supervisor itself, so that *its* supervisor
 /// can try a larger part of the tree afresh.
