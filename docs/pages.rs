@@ -18,6 +18,7 @@ pages! {
     supervision: "src/supervision.md",
     tasks: "src/tasks.md",
     agent: "src/agent.md",
+    registry: "src/registry.md",
     applications: "src/applications.md",
     net: "src/net.md",
     simulation: "src/simulation.md",

@@ -14,6 +14,14 @@ where
     V: Clone + Send + Sync + 'static,
 {
     /// A registry in which a key may have any number of entries, several of one process among them.
+    ///
+    /// It cannot say which of them is meant, so it has neither `via` nor `whereis`:
+    ///
+    /// ```compile_fail,E0599
+    /// # use regrow_supervisor::{Duplicate, Registry};
+    /// const TOPICS: Registry<u8, (), Duplicate> = Registry::duplicate("topics");
+    /// TOPICS.via(1);
+    /// ```
     pub const fn duplicate(name: &'static str) -> Self {
         Registry {
             name: Text::Static(name),
