@@ -336,7 +336,8 @@ pub trait GenServer: Sized + Send + 'static {
         async move {
             let parent = process_info(self_pid()).await.and_then(|info| info.parent);
             let mut cx = Context::new(parent, None);
-            process::live(&mut self, &mut cx, first).await
+            cx.after_init(first);
+            process::live(&mut self, &mut cx).await
         }
     }
 }

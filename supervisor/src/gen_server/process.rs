@@ -1,9 +1,14 @@
 //! The server's side: init, the loop, terminate.
 //!
-//! In boxes is what is rare and large: a server that waits is as large as the largest of what it
-//! may be doing.
+//! A server that waits is as large as the largest of what it may be doing. So what is rare and
+//! large is in boxes; what may be moved across an await is moved by a function of its own, which
+//! leaves no room behind; and what is in every server is an async block, which uses its arguments
+//! where they are, and not an async function, which moves them first.
+
+#![allow(clippy::manual_async_fn, reason = "see above")]
 
 use std::any::{Any, type_name};
+use std::future::Future;
 
 use regrow_runtime::proc_lib::{InitAck, Terminate, about_to_end};
 use regrow_runtime::{
@@ -23,40 +28,43 @@ use crate::sys::{self, Subject, Sys, SystemMessage};
 const NO_TEXT: &str = "format_message panicked";
 
 /// The body of a server's process.
-pub(super) async fn run<S: GenServer>(
+pub(super) fn run<S: GenServer>(
     args: S::Args,
     birth: Birth,
     starter: InitAck<()>,
-) -> ExitReason {
+) -> impl Future<Output = ExitReason> + Send {
     let mut cx = Context::new(birth.parent, birth.hibernate_after);
-    let mut server = match catch_panic(S::init(args, &mut cx)).await {
-        Ok(Ok(server)) => server,
-        Ok(Err(reason)) | Err(reason) => {
-            let (told, reason) = not_started::outcome(reason);
-            starter.fail(told);
-            return reason;
-        }
-    };
-    starter.ack(());
-    let first = cx.first();
-    live(&mut server, &mut cx, first).await
+    async move {
+        let mut server = match catch_panic(S::init(args, &mut cx)).await {
+            Ok(Ok(server)) => server,
+            Ok(Err(reason)) | Err(reason) => {
+                let (told, reason) = not_started::outcome(reason);
+                starter.fail(told);
+                return reason;
+            }
+        };
+        starter.ack(());
+        live(&mut server, &mut cx).await
+    }
 }
 
 /// From here on there is a state. Returns what the process is to end with.
-pub(super) async fn live<S: GenServer>(
+pub(super) fn live<S: GenServer>(
     server: &mut S,
     cx: &mut Context<S>,
-    first: Next,
-) -> ExitReason {
-    let End { reason, last } = serve(server, cx, first).await;
-    about_to_end();
-    let terminated = catch_panic(server.terminate(&reason, cx)).await;
-    let reason = terminated.err().unwrap_or(reason);
-    if !reason.is_normal_like() {
-        Box::pin(report::abnormal(server, cx.message_text(), last, &reason)).await;
+) -> impl Future<Output = ExitReason> + Send {
+    async move {
+        let end = serve(server, cx).await;
+        about_to_end();
+        let terminated = catch_panic(server.terminate(&end.reason, cx)).await;
+        let last = end.last;
+        let reason = terminated.err().unwrap_or(end.reason);
+        if !reason.is_normal_like() {
+            Box::pin(report::abnormal(server, cx.message_text(), last, &reason)).await;
+        }
+        cx.send_late_replies();
+        reason
     }
-    cx.send_late_replies();
-    reason
 }
 
 /// Why a server is to end, and what it had before it then.
@@ -67,39 +75,58 @@ pub(super) struct End {
 }
 
 /// Handles messages until something ends the server.
-async fn serve<S: GenServer>(server: &mut S, cx: &mut Context<S>, first: Next) -> End {
-    let mut wait = match Box::pin(go_on(server, cx, Ok(first), "init")).await {
-        Ok(wait) => wait,
-        Err(end) => return *end,
-    };
-    loop {
-        let event = match wait.take() {
-            None => Event::of(receive_any().await, cx.parent()),
-            Some(wait) => Box::pin(wait_for(*wait, server, cx)).await,
-        };
-        let (outcome, last) = match event {
-            Event::Message(message) => {
-                let last = type_name::<S::Message>();
-                let text = caught(|| S::format_message(&message));
-                cx.received(last, text.unwrap_or_else(|_| Some(NO_TEXT.to_owned())));
-                (catch_panic(server.handle(message, cx)).await, last)
+fn serve<S: GenServer>(
+    server: &mut S,
+    cx: &mut Context<S>,
+) -> impl Future<Output = Box<End>> + Send {
+    async move {
+        let mut wait = None;
+        if !cx.is_plain() {
+            let first = Ok(cx.first());
+            match Box::pin(go_on(server, cx, first, "init")).await {
+                Ok(first) => wait = first,
+                Err(end) => return end,
             }
-            Event::Info(info) => Box::pin(handle_info(server, cx, *info)).await,
-            Event::System(request) => match Box::pin(system(*request, server, cx, false)).await {
-                None => continue,
-                Some(reason) => return End { reason, last: None },
-            },
-            Event::End(end) => return *end,
-        };
-        match outcome {
-            // What nearly all callbacks answer, without a detour.
-            Ok(Next::Continue) if cx.is_plain() => {}
-            outcome => match Box::pin(go_on(server, cx, outcome, last)).await {
-                Ok(next) => wait = next,
-                Err(end) => return *end,
-            },
+        }
+        loop {
+            let event = if wait.is_none() {
+                Event::of(receive_any().await, cx.parent())
+            } else {
+                Box::pin(wait_for(wait.take(), server, cx)).await
+            };
+            let (outcome, last) = match event {
+                Event::Message(message) => {
+                    let message = noted(cx, message);
+                    let outcome = catch_panic(server.handle(message, cx)).await;
+                    (outcome, type_name::<S::Message>())
+                }
+                Event::Info(info) => Box::pin(handle_info(server, cx, info)).await,
+                Event::System(request) => {
+                    match Box::pin(system(request, server, cx, false)).await {
+                        None => continue,
+                        Some(reason) => return Box::new(End { reason, last: None }),
+                    }
+                }
+                Event::End(end) => return end,
+            };
+            match outcome {
+                // What nearly all callbacks answer, without a detour.
+                Ok(Next::Continue) if cx.is_plain() => {}
+                outcome => match Box::pin(go_on(server, cx, outcome, last)).await {
+                    Ok(next) => wait = next,
+                    Err(end) => return end,
+                },
+            }
         }
     }
+}
+
+/// A message is about to be handled.
+fn noted<S: GenServer>(cx: &mut Context<S>, message: S::Message) -> S::Message {
+    let text = caught(|| S::format_message(&message));
+    let text = text.unwrap_or_else(|_| Some(NO_TEXT.to_owned()));
+    cx.received(type_name::<S::Message>(), text);
+    message
 }
 
 /// Does what a callback has answered, up to the wait for the next message.
@@ -140,19 +167,22 @@ async fn go_on<S: GenServer>(
 async fn handle_info<S: GenServer>(
     server: &mut S,
     cx: &mut Context<S>,
-    info: Info,
+    info: Box<Info>,
 ) -> (Result<Next, ExitReason>, &'static str) {
     let last = info.type_name();
     cx.received(last, None);
-    (catch_panic(server.handle_info(info, cx)).await, last)
+    (catch_panic(server.handle_info(*info, cx)).await, last)
 }
 
 /// A wait that is not the plain one.
 async fn wait_for<S: GenServer>(
-    wait: Wait<Message>,
+    wait: Option<Box<Wait<Message>>>,
     server: &mut S,
     cx: &mut Context<S>,
 ) -> Event<S::Message> {
+    let Some(wait) = wait else {
+        return Event::of(receive_any().await, cx.parent());
+    };
     let mut wait = match wait.due() {
         Ok(message) => {
             // As for the chain above.
@@ -187,7 +217,7 @@ async fn wait_for<S: GenServer>(
             contained(|| drop(wait)); // with the message of an event timeout, which is the user's
             return event;
         };
-        if let Some(reason) = system(*request, server, cx, wait.is_hibernating()).await {
+        if let Some(reason) = system(request, server, cx, wait.is_hibernating()).await {
             return Event::End(Box::new(End { reason, last: None }));
         }
     }
@@ -195,7 +225,7 @@ async fn wait_for<S: GenServer>(
 
 /// Carries out a system message; returns what the server is to end with, if it is.
 async fn system<S: GenServer>(
-    request: SystemMessage,
+    request: Box<SystemMessage>,
     server: &mut S,
     cx: &mut Context<S>,
     hibernating: bool,
@@ -205,7 +235,7 @@ async fn system<S: GenServer>(
         cx,
         hibernating,
     };
-    sys::handle(request, &mut seen).await
+    sys::handle(*request, &mut seen).await
 }
 
 /// A server as system messages see it.

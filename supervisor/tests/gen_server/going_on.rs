@@ -448,3 +448,29 @@ fn a_limited_mailbox_keeps_no_system_message_out() {
         assert_eq!(step().await, "again there is room");
     });
 }
+
+#[test]
+fn a_server_that_waits_is_small() {
+    run_with_threads(async {
+        let server = Counter::start_link(7).await.unwrap();
+        let info = process_info(server.pid().unwrap()).await.unwrap();
+        assert!(info.memory <= 336, "{}", info.memory);
+    });
+}
+
+/// With a state, arguments and messages of a word.
+struct Counter(u64);
+
+impl GenServer for Counter {
+    type Args = u64;
+    type Message = u64;
+
+    async fn init(value: u64, _: &mut super::Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Counter(value))
+    }
+
+    async fn handle(&mut self, more: u64, _: &mut super::Context<Self>) -> Next {
+        self.0 += more;
+        Next::Continue
+    }
+}

@@ -169,7 +169,7 @@ fn a_system_message_is_no_info_and_waits_behind_what_was_sent_before() {
 }
 
 #[test]
-fn a_process_that_takes_any_type_gets_no_state_out_of_reach() {
+fn askers_of_a_server_that_ends_are_told_so() {
     // Many askers at once, of one that ends while they ask.
     run(|| async {
         for _ in 0..20 {
