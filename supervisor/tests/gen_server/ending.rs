@@ -121,27 +121,42 @@ fn terminate_does_not_run_on_kill_nor_on_exit_signals_without_trapping() {
     });
 }
 
+/// A server that takes its time to end, and may fail in it.
+struct Slow {
+    test: Pid,
+    fails: bool,
+}
+
+impl GenServer for Slow {
+    type Args = (Pid, bool);
+    type Message = regrow_runtime::ReplyTo<()>;
+
+    async fn init((test, fails): (Pid, bool), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Slow { test, fails })
+    }
+
+    async fn handle(&mut self, reply: Self::Message, cx: &mut Context<Self>) -> Next {
+        cx.stop_and_reply(died(), reply, ())
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason, _: &mut Context<Self>) {
+        regrow_runtime::sleep(millis(1)).await;
+        send(self.test, InTerminate(reason.clone()));
+        assert!(!self.fails, "in terminate");
+    }
+}
+
 #[test]
 fn a_reply_with_a_stop_is_sent_after_terminate_even_if_that_panics() {
-    for panics in [false, true] {
-        run_with(panics, |panics| async move {
-            let server = probe::started().await;
-            let call = server.call(|reply| {
-                probe::act(move |probe, cx| {
-                    if panics {
-                        probe.terminate = || panic!("in terminate");
-                    }
-                    cx.stop_and_reply(died(), reply, "reply")
-                })
-            });
-            assert_eq!(call.await, Ok("reply"));
-            // Sent by the same process: had the reply been first, this could be missing.
-            yield_now().await;
-            let terminated =
-                regrow_runtime::try_receive::<probe::Step>().expect("terminate has run");
-            assert_eq!(terminated.0, "terminate died");
+    for fails in [false, true] {
+        run_with(fails, |fails| async move {
+            let server = Slow::start_link((self_pid(), fails)).await.unwrap();
+            assert_eq!(server.call(|reply| reply).await, Ok(()));
+            yield_now().await; // a reply does not pass through the mailbox
+            let told = regrow_runtime::try_receive::<InTerminate>();
+            assert_eq!(told.expect("terminate has run").0, died());
             let reason = exited(server.pid().unwrap()).await;
-            assert_eq!(matches!(reason, ExitReason::Panic(_)), panics, "{reason}");
+            assert_eq!(matches!(reason, ExitReason::Panic(_)), fails, "{reason}");
         });
     }
 }
