@@ -14,10 +14,11 @@ ask(Recorder, Request) ->
     end.
 
 %% procs: Pid => {Id, Incarnation, Type, Kind, Parent}; live: Pid => monitor; dead: Pid => Reason;
-%% events, the latest first: {attempt, Id, N} | {born | stop | down, Pid, Reason}.
+%% events, the latest first: {attempt, Id, N} | {born | up | stop | down, Pid, Reason};
+%% ups: the supervisors whose start is over.
 new() ->
     #{attempts => #{}, births => #{}, procs => #{}, live => #{}, dead => #{}, gates => #{},
-      events => [], reports => [], count => 0}.
+      ups => #{}, events => [], reports => [], count => 0}.
 
 record(S) ->
     receive
@@ -52,6 +53,7 @@ recorded({born, Id, Pid, Parent, Type, Kind}, S) ->
     Next = S#{births := Births#{Id => N}, procs := Procs#{Pid => {Id, N, Type, Kind, Parent}},
               live := Live#{Pid => monitor(process, Pid)}},
     {N, event({born, Pid, none}, Next)};
+recorded({up, Pid}, S = #{ups := Ups}) -> {ok, event({up, Pid, none}, S#{ups := Ups#{Pid => up}})};
 recorded({stop, Pid, Reason}, S) -> {ok, event({stop, Pid, Reason}, S)};
 recorded(flush, S = #{live := Live, dead := Dead, procs := Procs, count := Count}) ->
     Named = lists:sort([begin
@@ -119,7 +121,12 @@ canonical(Events, S) ->
 
 is_free({attempt, _, _}, _) -> false;
 is_free({born, _, _}, _) -> false;
-is_free({_, Pid, _}, S) -> below_free(Pid, S).
+is_free({up, _, _}, _) -> false;
+is_free({_, Pid, _}, S) -> has_not_started(Pid, S) orelse below_free(Pid, S).
+
+%% [difference] Before OTP 26 nobody waits for the end of what did not start.
+has_not_started(Pid, #{procs := Procs, ups := Ups}) ->
+    element(3, maps:get(Pid, Procs)) =:= supervisor andalso not is_map_key(Pid, Ups).
 
 below_free(Pid, S = #{procs := Procs, dead := Dead}) ->
     case Procs of
@@ -136,6 +143,7 @@ runs([E | Rest], Downs, S) -> lists:sort(Downs) ++ [line(E, S) | runs(Rest, [], 
 runs([], Downs, _) -> lists:sort(Downs).
 
 line({attempt, Id, N}, _) -> lists:flatten(io_lib:format("try ~s ~b", [Id, N]));
+line({up, Pid, _}, S) -> lists:flatten(["up ", text(Pid, S)]);
 line({born, Pid, _}, S) -> lists:flatten(["born ", text(Pid, S)]);
 line({What, Pid, Reason}, S) ->
     lists:flatten([atom_to_list(What), " ", text(Pid, S), " ", reason(Reason)]).

@@ -13,7 +13,7 @@
 %% `../src/stage/` is the same for regrow; the crate's documentation says what a trace is.
 -module(stories).
 -mode(compile).
--export([main/1, init/1, start/2, start/3, gate/1, worker/3, log/2]).
+-export([main/1, init/1, start/2, start/3, gate/1, birth/2, worker/3, log/2]).
 
 -define(PERIOD, 3600).
 -define(PATIENCE, 120000).
@@ -351,11 +351,24 @@ log(#{msg := {report, #{label := {supervisor, Context}, report := Report}}}, _) 
     end;
 log(_, _) -> ok.
 
-init({Recorder, {supervisor, _, _, {Strategy, Intensity, Auto}, Children}}) ->
+init({Recorder, Parent, {supervisor, Id, _, {Strategy, Intensity, Auto}, Children}}) ->
+    %% The first "child" tells of the supervisor itself, before anything can end it.
+    Birth = #{id => '$birth', restart => temporary,
+              start => {?MODULE, birth, [Recorder, {born, Id, Parent, Strategy}]}},
     Flags = #{strategy => Strategy, intensity => Intensity, period => ?PERIOD,
               auto_shutdown => Auto},
     put(recorder, Recorder),
-    {ok, {Flags, [child(Recorder, Spec) || Spec <- Children]}}.
+    Specs = [child(Recorder, Spec) || Spec <- Children],
+    case Strategy of
+        simple_one_for_one ->
+            birth(Recorder, {born, Id, Parent, Strategy}),
+            {ok, {Flags, Specs}};
+        _ -> {ok, {Flags, [Birth | Specs]}}
+    end.
+
+birth(Recorder, {born, Id, Parent, Strategy}) ->
+    ask(Recorder, {born, Id, self(), Parent, supervisor, Strategy}),
+    ignore.
 
 child(Recorder, Spec) ->
     Options = element(3, Spec),
@@ -386,14 +399,45 @@ start_as(panic, _, _) -> error(panicked);
 start_as(ignore, _, _) -> ignore;
 start_as({hang, Time}, Recorder, Spec) -> timer:sleep(Time), start_as(ok, Recorder, Spec);
 start_as({hang_error, Time}, _, _) -> timer:sleep(Time), {error, late};
+start_as({stillborn, Reason}, Recorder, Spec) ->
+    {ok, Pid} = start_as(ok, Recorder, Spec),
+    Ref = monitor(process, Pid),
+    Pid ! {die, Reason},
+    receive {'DOWN', Ref, process, Pid, _} -> told(Pid) end,
+    {ok, Pid};
 start_as(Outcome, Recorder, Spec) when element(1, Spec) =:= worker ->
     proc_lib:start_link(?MODULE, worker, [self(), Recorder, {Outcome, Spec}]);
-start_as(_, Recorder, Spec = {supervisor, Id, _, {Strategy, _, _}, _}) ->
-    case supervisor:start_link(?MODULE, {Recorder, Spec}) of
+start_as(_, Recorder, Spec) ->
+    case supervisor:start_link(?MODULE, {Recorder, self(), Spec}) of
         {ok, Pid} ->
-            ask(Recorder, {born, Id, Pid, self(), supervisor, Strategy}),
+            settled(Pid),
+            ask(Recorder, {up, Pid}),
             {ok, Pid};
         Other -> Other
+    end.
+
+%% Waits until a supervisor has dealt with the ends of children that its starter, which goes on
+%% now, could only overtake by luck; or has ended.
+settled(Pid) ->
+    try supervisor:which_children(Pid) of
+        Children ->
+            case lists:all(fun({_, C, _, _}) -> still(C) end, Children) of
+                true -> ok;
+                false -> erlang:yield(), settled(Pid)
+            end
+    catch exit:_ -> told(Pid)
+    end.
+
+still(undefined) -> true;
+still(restarting) -> false;
+still(Pid) -> is_process_alive(Pid).
+
+%% Waits until the exit of a dead process is in the mailbox.
+told(Pid) ->
+    {links, Links} = process_info(self(), links),
+    case lists:member(Pid, Links) of
+        true -> erlang:yield(), told(Pid);
+        false -> ok
     end.
 
 worker(_, _, {{init, panic}, _}) -> error(panicked);

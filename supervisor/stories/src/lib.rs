@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `step 3.1` | what follows is what the step has led to |
 //! | `try a 2` | the start function of `a` runs for the second time |
-//! | `born a#2` | the second process of `a` is about to be ready |
+//! | `born a#2` | the second process of `a` is about to be ready; of a supervisor, to start its children |
+//! | `up s#1` | the start of a supervisor is over |
 //! | `stop a#2 shutdown` | it traps exits and was told to stop |
 //! | `down a#2 boom` | it has ended |
 //! | `free down a#2 boom` | the same, where OTP leaves the order open |
@@ -47,6 +48,8 @@
 //! Stories are made so that these do not show, or the Erlang side writes what is right
 //! (marked `[difference]` in the sources). The other side is OTP 25.
 //!
+//! - When a supervisor ends whose start has failed: before OTP 26 its starter does not wait for
+//!   that. *Free*.
 //! - A `simple_one_for_one` supervisor with auto-shutdown: refused by OTP 27; our dynamic
 //!   supervisors have none.
 //! - A `simple_one_for_one` restart that answers `ignore`: OTP 25 keeps a bogus instance that

@@ -94,6 +94,9 @@ pub enum Outcome {
     HangError(u32),
     /// Starts a process that ends, before it is ready, with this reason. Of workers only.
     Init(Reason),
+    /// Starts a process that has ended with this reason, and the supervisor has been told, when
+    /// the start function returns it. Of workers only.
+    Stillborn(Reason),
 }
 
 /// What a child that traps exits does when it is told to stop.

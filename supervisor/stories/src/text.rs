@@ -278,6 +278,7 @@ impl Outcome {
             Outcome::Hang(time) => tuple([atom("hang"), integer(time)]),
             Outcome::HangError(time) => tuple([atom("hang_error"), integer(time)]),
             Outcome::Init(reason) => tuple([atom("init"), reason.term()]),
+            Outcome::Stillborn(reason) => tuple([atom("stillborn"), reason.term()]),
         }
     }
 
@@ -289,6 +290,7 @@ impl Outcome {
             ("hang", [time]) => Outcome::Hang(number(time)?),
             ("hang_error", [time]) => Outcome::HangError(number(time)?),
             ("init", [reason]) => Outcome::Init(Reason::read(reason)?),
+            ("stillborn", [reason]) => Outcome::Stillborn(Reason::read(reason)?),
             _ => return wrong(term),
         })
     }

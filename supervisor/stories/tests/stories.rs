@@ -99,6 +99,7 @@ fn stories_have_everything_in_them() {
         "{init,",
         "{hang,",
         "{hang_error,",
+        "{stillborn,",
         "ignore",
         "{stop,{slow,",
         "{hold,",

@@ -162,7 +162,12 @@ fn options(random: &mut Random, id: String, shutdown: Shutdown, kind: Kind, plac
     let significant =
         (may_be && random.percent(50)) || (!place.template && random.percent(place.faulty));
     let supervisor = matches!(kind, Kind::Supervisor { .. });
-    let start = plan(random, place, restart, supervisor);
+    let mut start = plan(random, place, restart, supervisor);
+    // Nobody ever sees it end.
+    let unlinks = matches!(kind, Kind::Worker { unlinks: true, .. });
+    if unlinks && matches!(start, Plan::But(Outcome::Stillborn(_), ..)) {
+        start = Plan::Ok;
+    }
     Node {
         id,
         restart,
@@ -193,16 +198,20 @@ fn plan(random: &mut Random, place: Place, restart: Restart, supervisor: bool) -
         (10, Outcome::HangError(time)),
         (15, Outcome::Init(reason)),
         (8, Outcome::Init(Reason::Panic)),
+        (20, Outcome::Stillborn(reason)),
     ]);
     // [difference] OTP 25 keeps a bogus instance when a restart is ignored.
     let never_again = restart == Restart::Temporary;
     if (outcome == Outcome::Ignore && place.template && !never_again)
-        || (supervisor && matches!(outcome, Outcome::Init(_)))
+        || (supervisor && matches!(outcome, Outcome::Init(_) | Outcome::Stillborn(_)))
     {
         outcome = Outcome::Error(reason);
     }
     // An error in the first attempt is the end of the story, unless nobody waits for it.
-    let harmless = matches!(outcome, Outcome::Hang(_) | Outcome::Ignore);
+    let harmless = matches!(
+        outcome,
+        Outcome::Hang(_) | Outcome::Ignore | Outcome::Stillborn(_)
+    );
     let early = harmless || place.template || random.percent(place.faulty);
     let from = random.range(if early { 1 } else { 2 }, 4);
     let until = random.pick(&[(3, from + 1), (2, from + 2), (1, from + 4), (2, EVER)]);

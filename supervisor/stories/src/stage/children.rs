@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use regrow_runtime::proc_lib::{self, InitAck, StartError};
 use regrow_runtime::{
-    Exit, ExitReason, Pid, ReplyTo, receive_any, self_pid, sleep, trap_exit, unlink,
+    Exit, ExitReason, Pid, ReplyTo, is_alive, monitor, process_info, receive_any, receive_down,
+    self_pid, send, sleep, trap_exit, unlink, yield_now,
 };
 use regrow_supervisor::{
-    AutoShutdown, Child, ChildSpec, ChildType, DynamicSupervisor, Restart, Shutdown, Strategy,
-    Supervisor,
+    AutoShutdown, Child, ChildSpec, ChildState, ChildType, DynamicSupervisor, Restart, Shutdown,
+    Strategy, Supervisor, SupervisorRef,
 };
 
 use super::names::{self, exit_reason, panic_quietly};
@@ -75,6 +76,16 @@ pub(super) async fn start(recorder: Pid, node: Arc<Node>) -> Result<Child, ExitR
                 Err(ExitReason::error("late"))
             }
             Outcome::Init(why) => start_as(recorder, node, Some(why)).await,
+            Outcome::Stillborn(why) => {
+                let child = start_as(recorder, node, None).await?;
+                if let Some(pid) = child.pid() {
+                    let down = receive_down(monitor(pid));
+                    send(pid, Die(why));
+                    down.await;
+                    told(pid).await;
+                }
+                Ok(child)
+            }
         },
         _ => start_as(recorder, node, None).await,
     }
@@ -106,7 +117,18 @@ async fn start_as(
         story::Strategy::RestForOne => Some(Strategy::RestForOne),
         story::Strategy::Dynamic => None,
     };
-    let (pid, kind) = match static_strategy {
+    let id = node.id.clone();
+    let born = move |kind| {
+        let (id, pid) = (id.clone(), self_pid());
+        let birth = Birth {
+            id,
+            pid,
+            parent,
+            kind,
+        };
+        ask(recorder, |reply| Request::Born(birth, reply))
+    };
+    let pid = match static_strategy {
         Some(strategy) => {
             let specs = children
                 .iter()
@@ -118,25 +140,81 @@ async fn start_as(
                     Auto::AnySignificant => AutoShutdown::AnySignificant,
                     Auto::AllSignificant => AutoShutdown::AllSignificant,
                 })
+                .child(birth(move || born(Type::Supervisor)))
                 .children(specs);
-            (supervisor.start_link().await?.pid(), Type::Supervisor)
+            supervisor.start_link().await?.pid()
         }
         None => {
             let supervisor = DynamicSupervisor::new().intensity(*intensity, PERIOD);
-            let supervisor = supervisor.start_link().await?;
-            (supervisor.pid(), Type::DynamicSupervisor)
+            let pid = supervisor.start_link().await?.pid();
+            if let Some(pid) = pid {
+                let id = node.id.clone();
+                let kind = Type::DynamicSupervisor;
+                let birth = Birth {
+                    id,
+                    pid,
+                    parent,
+                    kind,
+                };
+                ask(recorder, |reply| Request::Born(birth, reply)).await;
+            }
+            pid
         }
     };
     let pid = pid.ok_or(ExitReason::NoProc)?;
-    let id = node.id.clone();
-    let birth = Birth {
-        id,
-        pid,
-        parent,
-        kind,
-    };
-    ask(recorder, |reply| Request::Born(birth, reply)).await;
+    if static_strategy.is_some() {
+        settled(pid).await;
+    }
+    ask(recorder, |reply| Request::Up(pid, reply)).await;
     Ok(pid.into())
+}
+
+/// Waits until a supervisor has dealt with the ends of children that its starter, which goes on
+/// now, could only overtake by luck; or has ended.
+async fn settled(supervisor: Pid) {
+    'again: loop {
+        let Ok(children) = SupervisorRef::from_pid(supervisor).which_children().await else {
+            return told(supervisor).await;
+        };
+        for child in children {
+            let still = match child.state {
+                ChildState::Running(pid) => is_alive(pid).await,
+                ChildState::Stopped => true,
+                ChildState::Restarting => false,
+            };
+            if !still {
+                yield_now().await;
+                continue 'again;
+            }
+        }
+        return;
+    }
+}
+
+/// Waits until the exit of a dead process is in the mailbox.
+async fn told(dead: Pid) {
+    loop {
+        let info = process_info(self_pid()).await;
+        if !info.is_some_and(|info| info.links.contains(&dead)) {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+/// The spec of a first "child" that tells of the supervisor itself, before anything can end it.
+fn birth<F>(born: impl Fn() -> F + Send + Sync + 'static) -> ChildSpec
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    ChildSpec::new("$birth", move || {
+        let born = born();
+        async move {
+            born.await;
+            Ok::<_, ExitReason>(Child::ignored())
+        }
+    })
+    .restart(Restart::Temporary)
 }
 
 async fn worker(

@@ -1,7 +1,7 @@
 //! The recorder: everything that happens in a tree is told to it, and waits for its answer, so
 //! that its order is the order in which things have happened.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use regrow_runtime::{
     Down, ExitReason, MonitorRef, Pid, ReplyTo, is_alive, monitor, receive, reply_channel, send,
@@ -38,6 +38,8 @@ pub(super) enum Request {
     /// A start function runs; which attempt is it?
     Attempt(String, ReplyTo<u32>),
     Born(Birth, ReplyTo<()>),
+    /// The start of a supervisor is over.
+    Up(Pid, ReplyTo<()>),
     /// A process has been told to stop.
     Stop(Pid, ExitReason, ReplyTo<()>),
     /// A supervisor is held here until it is released.
@@ -90,6 +92,7 @@ struct Known {
 enum Event {
     Attempt(String, u32),
     Born(Pid),
+    Up(Pid),
     Stop(Pid, ExitReason),
     Down(Pid, ExitReason),
 }
@@ -102,6 +105,7 @@ struct Recorder {
     live: HashMap<Pid, MonitorRef>,
     dead: HashMap<Pid, ExitReason>,
     gates: HashMap<Pid, ReplyTo<()>>,
+    ups: HashSet<Pid>,
     events: Vec<Event>,
     count: usize,
 }
@@ -125,6 +129,11 @@ impl Recorder {
             }
             Request::Born(birth, reply) => {
                 self.born(birth);
+                reply.send(());
+            }
+            Request::Up(pid, reply) => {
+                self.ups.insert(pid);
+                self.happened(Event::Up(pid));
                 reply.send(());
             }
             Request::Stop(pid, reason, reply) => {
@@ -249,7 +258,9 @@ impl Recorder {
         for event in std::mem::take(&mut self.events) {
             let line = self.line(&event);
             match event {
-                Event::Stop(pid, _) | Event::Down(pid, _) if self.below_free(pid) => {
+                Event::Stop(pid, _) | Event::Down(pid, _)
+                    if self.has_not_started(pid) || self.below_free(pid) =>
+                {
                     free.push(format!("  free {line}"));
                 }
                 Event::Down(..) => downs.push(line),
@@ -293,6 +304,12 @@ impl Recorder {
         by_supervisor.into_values().flatten().collect()
     }
 
+    /// [difference] Before OTP 26 nobody waits for the end of what did not start.
+    fn has_not_started(&self, pid: Pid) -> bool {
+        let known = self.known.get(&pid);
+        known.is_some_and(|known| known.kind != Type::Worker) && !self.ups.contains(&pid)
+    }
+
     fn below_free(&self, pid: Pid) -> bool {
         let Some(known) = self.known.get(&pid) else {
             return false;
@@ -309,6 +326,7 @@ impl Recorder {
         match event {
             Event::Attempt(id, number) => format!("try {id} {number}"),
             Event::Born(pid) => format!("born {}", self.name(*pid)),
+            Event::Up(pid) => format!("up {}", self.name(*pid)),
             Event::Stop(pid, why) => format!("stop {} {}", self.name(*pid), names::reason(why)),
             Event::Down(pid, why) => format!("down {} {}", self.name(*pid), names::reason(why)),
         }
