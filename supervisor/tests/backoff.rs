@@ -5,7 +5,7 @@ use std::time::Duration;
 use regrow_runtime::{ExitReason, exit, is_alive, monotonic_time, receive, simulate_seeds, sleep};
 use regrow_supervisor::{
     Backoff, ChildSpec, ChildState, DeleteChildError, DynamicSupervisor, Restart,
-    RestartChildError, SpecError, StartChildError, StartError, Strategy, Supervisor,
+    RestartChildError, SpecError, StartChildError, StartError, Strategy, Supervisor, SupervisorRef,
 };
 
 use crate::common::*;
@@ -170,30 +170,46 @@ fn an_attempt_that_was_called_off_is_not_made() {
     });
 }
 
+/// Has the only child die, and tells after which delay, in whole seconds, it was started again.
+/// For simulations, in which nothing else takes time.
+async fn delay_of_restart(sup: &SupervisorRef) -> u64 {
+    let crashed = monotonic_time();
+    end(pid(sup, "one").await, died());
+    becomes(sup, "one", ChildState::Restarting).await;
+    while state(sup, "one").await == ChildState::Restarting {
+        sleep(millis(1)).await;
+    }
+    (monotonic_time() - crashed).as_secs()
+}
+
+/// A child that waits 1 s, 2 s, 4 s and so on.
+async fn doubling(change: impl Fn(Backoff) -> Backoff) -> SupervisorRef {
+    let backoff = change(Backoff::exponential(secs(1), LONG).jitter(0.0));
+    let sup = patient(Strategy::OneForOne).child(worker("one").backoff(backoff));
+    sup.start_link().await.unwrap()
+}
+
 #[test]
 fn a_child_stopped_by_hand_has_its_failures_forgiven() {
     simulate_seeds(0..5, || async {
-        let doubling = Backoff::exponential(secs(1), LONG).jitter(0.0);
-        let sup = patient(Strategy::OneForOne)
-            .child(worker("one").backoff(doubling))
-            .start_link()
-            .await
-            .unwrap();
-        for delays in [[1, 2, 4], [1, 2, 4]] {
-            for delay in delays {
-                let one = started("one").await;
-                let crashed = monotonic_time();
-                end(one, died());
-                becomes(&sup, "one", ChildState::Restarting).await;
-                while state(&sup, "one").await == ChildState::Restarting {
-                    sleep(millis(1)).await;
-                }
-                let waited = monotonic_time() - crashed;
-                assert!(waited >= secs(delay) && waited < secs(delay) + millis(10));
+        let sup = doubling(|backoff| backoff).await;
+        for _ in 0..2 {
+            for delay in [1, 2, 4] {
+                assert_eq!(delay_of_restart(&sup).await, delay);
             }
-            started("one").await;
             sup.terminate_child("one").await.unwrap();
             sup.restart_child("one").await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn how_long_a_child_must_have_run_to_begin_again_may_be_set() {
+    simulate_seeds(0..5, || async {
+        let sup = doubling(|backoff| backoff.reset_after(secs(10))).await;
+        for (ran, delay) in [(0, 1), (9, 2), (9, 4), (10, 1), (0, 2), (11, 1)] {
+            sleep(secs(ran)).await;
+            assert_eq!(delay_of_restart(&sup).await, delay, "after {ran} s");
         }
     });
 }

@@ -78,8 +78,9 @@ impl SupervisorRef {
     }
 
     /// The same supervisor, asked with a limit: requests that take longer fail with
-    /// [`CallError::Busy`], which says what the supervisor is waiting for. They are not taken back,
-    /// so it may still carry them out.
+    /// [`CallError::Busy`], which says what the supervisor is waiting for, or with
+    /// [`CallError::Timeout`] where that cannot be told. They are not taken back, so it may still
+    /// carry them out.
     ///
     /// A child must not ask its own supervisor anything in its `init`: the supervisor waits for
     /// that to be done. Without a limit both would wait for ever.

@@ -11,20 +11,39 @@ fn itself(retry: Retry<u8>) -> Retry<u8> {
 }
 
 #[test]
-fn only_the_last_message_of_a_child_counts_and_only_once() {
+fn of_attempts_with_a_delay_only_the_last_counts_and_only_once() {
     in_process(async {
         let mut retries = Retries::default();
-        retries.now(1, itself);
-        retries.now(2, itself);
+        let second = Duration::from_secs(1);
+        retries.after(second, 1, 5, itself);
+        sleep(2 * second).await; // it is in the mailbox
         retries.cancel(1);
-        retries.now(1, itself);
-        let mut taken = Vec::new();
-        for _ in 0..3 {
-            taken.push(retries.take(receive().await).map(|attempt| attempt.key));
-        }
-        assert_eq!(taken, [None, Some(2), Some(1)]);
-        let again = Retry { key: 1, ticket: 3 };
+        retries.after(second, 1, 4, itself);
+        assert_eq!(retries.take(receive().await), None);
+        let due = receive::<Retry<u8>>().await;
+        let again = Retry { ..due };
+        let counted = retries.take(due).and_then(|attempt| attempt.counted);
+        assert_eq!(counted, Some(4));
         assert_eq!(retries.take(again), None);
+    });
+}
+
+#[test]
+fn an_attempt_without_a_delay_is_made_once_unless_it_was_called_off() {
+    in_process(async {
+        let mut retries = Retries::default();
+        for key in [1, 2, 3] {
+            retries.now(key, itself);
+        }
+        retries.cancel(1);
+        retries.now(2, itself); // because of a sibling, say
+        let mut taken = Vec::new();
+        for _ in 0..4 {
+            taken.extend(retries.take(receive().await).map(|attempt| attempt.key));
+        }
+        taken.sort();
+        assert_eq!(taken, [2, 3]);
+        assert!(retries.due.is_empty());
     });
 }
 
