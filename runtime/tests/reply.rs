@@ -12,8 +12,8 @@ use common::{run, run_and_simulate};
 use futures_lite::future::poll_once;
 use regrow_runtime::{
     Down, ExitReason, Pid, Reply, ReplyError, ReplyTo, Runtime, catch_panic, consume_reductions,
-    exit, is_alive, monitor, receive, receive_any, reply_channel, self_pid, send, sleep, spawn,
-    spawn_monitor, yield_now,
+    exit, is_alive, monitor, proc_lib, receive, receive_any, reply_channel, self_pid, send, sleep,
+    spawn, spawn_monitor, yield_now,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -442,6 +442,46 @@ fn a_poll_replaces_the_waker_that_was_set_and_the_other_way_round() {
         reply_to.fail(boom());
         assert_eq!(counter.0.load(Ordering::Relaxed), 1);
         assert_eq!(reply.await, Err::<u32, _>(ReplyError::Exit(boom())));
+    });
+}
+
+#[test]
+fn whose_handle_a_process_drops_that_is_about_to_end_is_told_its_reason_at_its_end() {
+    run_and_simulate(2, || async {
+        for later in [false, true] {
+            let server = spawn(async move {
+                let mut ask = Some(receive::<Ask>().await);
+                if !later {
+                    ask = None;
+                }
+                proc_lib::about_to_end();
+                for _ in 0..3 {
+                    yield_now().await;
+                }
+                drop(ask);
+                for _ in 0..3 {
+                    yield_now().await;
+                }
+                boom()
+            });
+            let told = ask(server).await;
+            assert_eq!(told, Err(ReplyError::Exit(boom())));
+            assert!(!is_alive(server).await);
+        }
+    });
+}
+
+#[test]
+fn whose_handle_was_dropped_in_an_earlier_turn_is_told_so() {
+    run_and_simulate(2, || async {
+        let server = spawn(async {
+            drop(receive::<Ask>().await);
+            yield_now().await;
+            proc_lib::about_to_end();
+            yield_now().await;
+            boom()
+        });
+        assert_eq!(ask(server).await, Err(ReplyError::Dropped));
     });
 }
 

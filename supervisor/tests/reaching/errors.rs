@@ -1,6 +1,6 @@
 //! The reasons for which a call fails, to the letter.
 
-use regrow_runtime::{exit, exit_with, self_pid, spawn};
+use regrow_runtime::{exit, exit_with, is_alive, self_pid, send, spawn};
 
 use super::*;
 
@@ -16,6 +16,24 @@ fn a_server_that_stops_without_a_reply_gives_its_reason() {
         for reason in [ExitReason::Normal, ExitReason::Shutdown, with, died()] {
             let answer = called(|reply| Command::StopWith(reason.clone(), reply)).await;
             assert_eq!(answer, Err(CallError::Exit(reason)));
+        }
+    });
+}
+
+/// And not that it lives on without an answer, however long it takes to clean up.
+#[test]
+fn a_server_that_stops_without_a_reply_gives_its_reason_after_terminate() {
+    run(|| async {
+        for reason in [ExitReason::Normal, died()] {
+            let server = start().await;
+            server.cast(Command::InTerminate(Terminate::Wait));
+            let stop = |reply| Command::StopWith(reason.clone(), reply);
+            let mut request = server.send_request(stop);
+            assert_eq!(request.wait_response(millis(2)).await, None);
+            send(server.pid().unwrap(), Go);
+            let told = request.receive_response(None).await;
+            assert_eq!(told, Err(CallError::Exit(reason)));
+            assert!(!is_alive(server.pid().unwrap()).await);
         }
     });
 }
