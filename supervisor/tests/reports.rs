@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use regrow_runtime::{ExitReason, exit, receive, register, self_pid, spawn_link};
+use regrow_runtime::{
+    ExitReason, Pid, exit, process_info, receive, register, self_pid, spawn_link, yield_now,
+};
 use regrow_supervisor::{
     Child, ChildSpec, Context as ServerContext, DynamicSupervisor, GenServer, Name, Next, Restart,
     Shutdown, Strategy, Supervisor,
@@ -120,6 +122,64 @@ fn a_reason_that_cannot_be_shown_ends_only_whose_reason_it_is() {
     let wanted = ["progress", "progress", "child_terminated", "progress"];
     assert_eq!(told[..4], wanted);
     assert!(!collector.with("message", "a report panicked").is_empty());
+}
+
+#[test]
+fn every_retry_of_a_child_counts_also_one_that_a_crash_of_its_sibling_has_overtaken() {
+    let collector = Collector::new();
+    run_with_threads(async {
+        // Dead, and the supervisor told, when the start function returns.
+        let stillborn = || async {
+            let pid = spawn_link(async { died() });
+            down(pid).await;
+            while linked_to(pid).await {
+                yield_now().await;
+            }
+            Ok::<_, ExitReason>(pid)
+        };
+        let fails = Switch::default();
+        let late = {
+            let fails = fails.clone();
+            move || {
+                let first = !fails.is_on();
+                fails.set(true);
+                async move {
+                    match first {
+                        true => Ok(spawn_trapping(receive::<()>())),
+                        false => Err(died()),
+                    }
+                }
+            }
+        };
+        let sup = supervisor(Strategy::OneForAll)
+            .name("overtaken")
+            .child(ChildSpec::new("first", stillborn))
+            .child(ChildSpec::new("second", late).shutdown(Shutdown::BrutalKill))
+            .start_link()
+            .await
+            .unwrap();
+        // It may have ended, but not before it was there.
+        let _ = supervisor_exited(&sup).await;
+    });
+    let reports = collector.of("overtaken");
+    let errors = reports.iter().filter(|fields| fields["level"] == "ERROR");
+    let told: Vec<_> = errors
+        .map(|fields| (&*fields["report"], &*fields["id"]))
+        .collect();
+    let expected = [
+        ("child_terminated", "first"),
+        ("start_error", "second"),
+        ("child_terminated", "first"),
+        ("start_error", "second"),
+        // Its first retry, which was sent before the third end of the first child was known.
+        ("shutdown", "second"),
+    ];
+    assert_eq!(told[..5], expected);
+}
+
+async fn linked_to(pid: Pid) -> bool {
+    let info = process_info(self_pid()).await;
+    info.is_some_and(|info| info.links.contains(&pid))
 }
 
 /// Ends with a reason that cannot be shown.

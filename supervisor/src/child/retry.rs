@@ -23,17 +23,22 @@ pub(crate) struct Retries<K> {
     ticket_next: u64,
 }
 
-/// The message to the supervisor that says that an attempt is due. Only the one with the last
-/// ticket of a child counts: others were called off when they were in the mailbox already.
+/// The message to the supervisor that says that an attempt is due.
+///
+/// Of those that come from timers only the one with the last ticket of a child counts: others were
+/// called off when they were in the mailbox already. Those without a delay have no ticket. As in
+/// OTP, each of them counts while the child is to be restarted at once, and there may be several: when
+/// a restart of its siblings has failed at this child too.
 #[derive(Debug)]
 pub(crate) struct Retry<K> {
     key: K,
-    ticket: u64,
+    ticket: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Due {
-    ticket: u64,
+    /// `None` without a delay.
+    ticket: Option<u64>,
     /// What was left of the intensity, if this attempt has been counted already.
     counted: Option<u32>,
     timer: Option<TimerRef>,
@@ -79,7 +84,7 @@ impl<K: Copy + Eq + Hash + Send + 'static> Retries<K> {
     /// Has `message` sent to this process at once: behind what is in the mailbox, so that requests
     /// and a shutdown get in between.
     pub(crate) fn now<M: Send + 'static>(&mut self, key: K, message: fn(Retry<K>) -> M) {
-        let ticket = self.ticket();
+        let ticket = None;
         send(self_pid(), message(Retry { key, ticket }));
         let due = Due {
             ticket,
@@ -98,7 +103,7 @@ impl<K: Copy + Eq + Hash + Send + 'static> Retries<K> {
         left: u32,
         message: fn(Retry<K>) -> M,
     ) {
-        let ticket = self.ticket();
+        let ticket = Some(self.ticket());
         let timer = send_after(delay, self_pid(), message(Retry { key, ticket }));
         let due = Due {
             ticket,
