@@ -4,11 +4,13 @@ use std::future::{Future, pending};
 use std::time::Duration;
 
 use regrow_runtime::{
-    ExitReason, MailboxPolicy, Pid, SpawnOptions, Status, exit, process_info, send, sleep, spawn,
+    ExitReason, MailboxPolicy, Pid, SpawnOptions, Status, exit, process_info, self_pid, send,
+    sleep, spawn,
 };
+use regrow_supervisor::pg::Scope;
 use regrow_supervisor::{
-    Context, DynamicSupervisor, RequestIds, ServerRef, Strategy, Supervisor, SupervisorRef,
-    multi_call,
+    Context, DynamicSupervisor, Registry, RequestIds, ServerRef, Strategy, Supervisor,
+    SupervisorRef, multi_call, sys,
 };
 
 use crate::common::*;
@@ -82,6 +84,26 @@ fn calls_starts_and_stops_are_known_by_the_line_of_their_caller() {
         let spec = || regrow_supervisor::ChildSpec::new("hangs", || Hangs::start_link(()));
         let hangs = move || Supervisor::new(Strategy::OneForOne).child(spec());
         assert_waits_here!(hangs().start_link().await);
+    });
+}
+
+#[test]
+fn who_waits_for_a_lock_or_a_scope_is_known_by_its_line() {
+    run(|| async {
+        const ROOMS: Registry<u8> = Registry::unique("rooms");
+        ROOMS.start_link().await.unwrap();
+        let _lock = ROOMS.lock(1).await.unwrap();
+        assert_waits_here!(ROOMS.lock(1).await);
+
+        const SCOPE: Scope<u8> = Scope::new("scope");
+        let scope = SCOPE.start_link().await.unwrap();
+        let scope = ServerRef::<()>::from_pid(scope);
+        sys::suspend(&scope).await.unwrap();
+        assert_waits_here!(SCOPE.join(1, [self_pid()]).await);
+        assert_waits_here!(SCOPE.leave(1, [self_pid()]).await);
+        assert_waits_here!(SCOPE.monitor(1).await);
+        assert_waits_here!(SCOPE.monitor_scope().await);
+        sys::resume(&scope).await.unwrap();
     });
 }
 

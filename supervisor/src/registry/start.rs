@@ -96,7 +96,7 @@ where
 
     async fn run(self) -> Result<SupervisorRef, StartError> {
         let shared = self.registry.find_or_make(&Handle::current());
-        let of = self.partitions;
+        let (of, place) = (self.partitions, self.place);
         let name = shared.name.clone();
         let beginning = Arc::new(Mutex::new(Beginning::Settings {
             listeners: self.listeners,
@@ -108,7 +108,8 @@ where
             ChildSpec::new(label.clone(), move || {
                 beginning.lock().begin(&shared);
                 let shared = shared.clone();
-                Partition::start_link(Args { shared, index, of }).label(label.clone())
+                let start = Partition::start_link(Args { shared, index, of });
+                start.label(label.clone()).at(place)
             })
         };
         let children: Vec<ChildSpec> = (0..of).map(child).collect();
@@ -116,7 +117,7 @@ where
             .name(name)
             .intensity(RESTARTS, PERIOD)
             .children(children)
-            .start_link()
+            .start_link_at(place)
             .await
     }
 }

@@ -147,8 +147,15 @@ impl Supervisor {
     /// Outside a process.
     #[track_caller]
     pub fn start_link(self) -> impl Future<Output = Result<SupervisorRef, StartError>> + Send {
-        let place = Location::caller();
+        wait_here(self.start_link_at(Location::caller()))
+    }
+
+    /// On behalf of a caller at this place.
+    pub(crate) fn start_link_at(
+        self,
+        place: &'static Location<'static>,
+    ) -> impl Future<Output = Result<SupervisorRef, StartError>> + Send {
         let name = self.name.clone();
-        wait_here(process::start_link(name, Begin::With(self), place))
+        process::start_link(name, Begin::With(self), place)
     }
 }

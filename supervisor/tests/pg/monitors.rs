@@ -171,18 +171,20 @@ fn a_watch_ends_with_its_process() {
         let scope = SCOPE.start_link().await.unwrap();
         let test = self_pid();
         let watcher = spawn(async move {
-            SCOPE.monitor("g").await.unwrap();
-            SCOPE.monitor_scope().await.unwrap();
-            send(test, ());
+            let (of_group, _) = SCOPE.monitor("g").await.unwrap();
+            let (of_all, _) = SCOPE.monitor_scope().await.unwrap();
+            send(test, [of_group, of_all]);
             std::future::pending::<()>().await;
         });
-        receive::<()>().await;
+        let watches = receive::<[MonitorRef; 2]>().await;
         assert_eq!(process_info(scope).await.unwrap().monitors.len(), 2);
         kill(watcher).await;
         while !process_info(scope).await.unwrap().monitors.is_empty() {
             sleep(millis(1)).await;
         }
-        SCOPE.join("g", [test]).await.unwrap();
+        for watch in watches {
+            assert_eq!(SCOPE.demonitor(watch).await, Ok(false));
+        }
     });
 }
 

@@ -10,6 +10,11 @@ fn a_registry_is_a_supervisor_of_that_name_with_a_process_for_each_partition() {
         assert_eq!(counts(&registry).await, [3, 3, 0, 3]);
         let children = registry.which_children().await.unwrap();
         assert_eq!(&*children[0].id, "rooms.PIDPartition2");
+        // For people: where it is from.
+        for pid in [registry.pid(), children[0].state.pid()] {
+            let info = process_info(pid.unwrap()).await.unwrap();
+            assert!(info.spawned_at.file().ends_with("unique.rs"));
+        }
     });
 }
 
@@ -133,6 +138,15 @@ fn a_value_that_is_unregistered_while_it_is_updated_stays_away() {
         });
         assert!(updated.is_err());
         assert_eq!(ROOMS.lookup("lobby"), None);
+        // What has come in its place is another one.
+        ROOMS.register("lobby", 1).unwrap();
+        let updated = ROOMS.update_value("lobby", |value| {
+            ROOMS.unregister("lobby");
+            ROOMS.register("lobby", 9).unwrap();
+            value + 1
+        });
+        assert!(updated.is_err());
+        assert_eq!(ROOMS.lookup("lobby"), Some((self_pid(), 9)));
     });
 }
 
