@@ -6,7 +6,9 @@ use regrow_runtime::{
     ExitReason, Pid, Status, exit, is_alive, monotonic_time, process_info, receive, self_pid, send,
     simulate_seeds, sleep, spawn, trap_exit,
 };
-use regrow_supervisor::{Context, Info, Next, Shutdown, Task, TaskError, TaskSupervisor};
+use regrow_supervisor::{
+    Agent, Context, Info, Next, Shutdown, Task, TaskError, TaskSupervisor, TaskSupervisorRef,
+};
 
 use super::*;
 use crate::common::*;
@@ -219,6 +221,12 @@ fn who_waits_for_tasks_is_shown_to_wait_on_its_own_line() {
             deaf
         };
         assert_waits_here!(shutdown().await.shutdown(Shutdown::Infinity).await);
+        let deaf = spawn(pending::<()>());
+        assert_waits_here!(Agent::<u8>::from_pid(deaf).get(|n| *n).await);
+        let deaf = move || TaskSupervisorRef::from_pid(deaf);
+        assert_waits_here!(deaf().async_nolink(async {}).await);
+        assert_waits_here!(deaf().start_child(async {}).await);
+        assert_waits_here!(deaf().children().await);
         assert_waits_here!(Task::async_stream([0], |_| pending::<()>()).next().await);
     });
 }

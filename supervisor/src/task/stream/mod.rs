@@ -25,12 +25,11 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::thread;
 use std::time::Duration;
 
 use regrow_runtime::{
-    Pid, Reply, ReplyError, SpawnOptions, reply_channel, self_pid, send, trap_exit, try_self_pid,
-    unlink,
+    Pid, Reply, ReplyError, SpawnOptions, reply_channel, self_pid, send, system_info, trap_exit,
+    try_self_pid, unlink,
 };
 
 use super::start::Work;
@@ -126,7 +125,8 @@ pub struct AsyncStream<'a, T: Send + 'static> {
     /// None when there are no more items.
     works: Option<Box<NextWork<'a>>>,
     settings: Settings,
-    max_concurrency: usize,
+    /// As many as there are workers until it is set, or the stream begins.
+    max_concurrency: Option<usize>,
     spawner: Option<Pid>,
     /// Whose spawner it is.
     consumer: Option<Pid>,
@@ -165,7 +165,7 @@ where
             on_timeout: OnTimeout::default(),
             place: Location::caller(),
         },
-        max_concurrency: thread::available_parallelism().map_or(1, |cores| cores.get()),
+        max_concurrency: None,
         spawner: None,
         consumer: None,
         next: 0,
@@ -182,7 +182,7 @@ where
 /// After the first [`next`](AsyncStream::next), when they would have no effect.
 impl<T: Send + 'static> AsyncStream<'_, T> {
     /// Works on at most this many items at a time, results that wait to be taken included. As many
-    /// as there are cores unless set.
+    /// as the runtime has workers unless set: one for each core, and one in a simulation.
     ///
     /// # Panics
     ///
@@ -191,7 +191,7 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
     pub fn max_concurrency(mut self, max: usize) -> Self {
         self.has_not_begun("max_concurrency");
         assert!(max > 0, "`max_concurrency` must be at least 1");
-        self.max_concurrency = max;
+        self.max_concurrency = Some(max);
         self
     }
 
@@ -367,7 +367,8 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
 
     /// Hands out as much work as may be done at a time.
     fn fill(&mut self, spawner: Pid) {
-        while self.outstanding < self.max_concurrency
+        let max = *self.max_concurrency.get_or_insert_with(workers);
+        while self.outstanding < max
             && let Some(works) = &mut self.works
         {
             match works(spawner, self.next) {
@@ -395,6 +396,13 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
             send(spawner, Request::<T>::Close);
         }
     }
+}
+
+/// How many processes the runtime runs at a time.
+fn workers() -> usize {
+    let info = system_info();
+    let workers = info.workers.iter().filter(|worker| !worker.surplus);
+    workers.count().max(1)
 }
 
 impl<T: Send + 'static> Drop for AsyncStream<'_, T> {
