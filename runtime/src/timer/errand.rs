@@ -31,8 +31,9 @@ impl Errand {
     #[cold]
     pub(super) fn give_to_a_process(self, shared: &Arc<Shared>) {
         let doer = Doer(Some(self));
-        // There one thread does everything anyway, and pids should be the user's.
-        if shared.is_simulated() {
+        // In a simulation one thread does everything anyway, and pids should be the user's. At the
+        // end of a runtime there is nobody left to be held up, nor perhaps to run a process.
+        if shared.is_simulated() || shared.is_halted() {
             return drop(doer);
         }
         let body = async move { drop(doer) };
