@@ -176,9 +176,9 @@ struct Group {
 
 impl ShutdownErrors {
     /// Takes note of an end; reports it if it is as it should be.
-    pub(crate) fn note(&mut self, by: &Reporter, spec: ChildSpec, pid: Pid, reason: ExitReason) {
+    pub(crate) fn note(&mut self, by: &Reporter, spec: &ChildSpec, pid: Pid, reason: ExitReason) {
         if is_expected(spec.restart, spec.shutdown, &reason) {
-            by.stopped(&spec, pid, &reason);
+            by.stopped(spec, pid, &reason);
             return;
         }
         let mut text = String::new();
@@ -188,7 +188,7 @@ impl ShutdownErrors {
         match self.groups.get_mut(at) {
             Some(group) => group.nb_children += 1,
             None => self.groups.push(Group {
-                spec,
+                spec: spec.clone(),
                 pid,
                 reason,
                 nb_children: 1,

@@ -150,6 +150,21 @@ impl ChildSpec {
         self
     }
 
+    /// Whether the two are the same in everything, the very start function included.
+    pub(crate) fn is_same(&self, other: &ChildSpec) -> bool {
+        let is_same_start = match (&self.start, &other.start) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        is_same_start
+            && self.id == other.id
+            && self.restart == other.restart
+            && self.shutdown == other.shutdown
+            && self.child_type == other.child_type
+            && self.significant == other.significant
+    }
+
     pub(crate) fn backoff_set(&self) -> Option<&Backoff> {
         self.start.as_ref()?.backoff.as_deref()
     }

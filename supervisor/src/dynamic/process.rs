@@ -1,5 +1,7 @@
 //! The dynamic supervisor's process.
 
+use std::sync::{Arc, Weak};
+
 use regrow_runtime::{Exit, ExitReason, Pid, monotonic_time, trap_exit};
 use rustc_hash::FxHashMap;
 
@@ -23,13 +25,13 @@ pub(super) struct Process {
     max_children: Option<usize>,
     /// By pid; a child being restarted by the pid it had. Nothing but the specs, since there may
     /// be millions.
-    children: FxHashMap<Pid, ChildSpec>,
+    children: FxHashMap<Pid, Arc<ChildSpec>>,
+    /// The last that was kept: the next one is often the same.
+    latest: Weak<ChildSpec>,
     /// Which of them are being restarted.
     retries: Retries<Pid>,
     reporter: Reporter,
 }
-
-const _: () = assert!(size_of::<(Pid, ChildSpec)>() <= 72);
 
 impl GenServer for Process {
     type Args = DynamicSupervisor;
@@ -47,6 +49,7 @@ impl GenServer for Process {
             intensity: Intensity::new(restarts, period),
             max_children: settings.max_children,
             children: FxHashMap::default(),
+            latest: Weak::new(),
             retries: Retries::default(),
             reporter: Reporter::new(settings.name.as_ref().map(ServerName::text)),
         })
@@ -82,9 +85,7 @@ impl GenServer for Process {
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
         let mut children = std::mem::take(&mut self.children);
         children.retain(|&pid, _| !self.retries.is_due(pid));
-        Stopping::new(children.into_iter())
-            .finish(&self.reporter)
-            .await;
+        Stopping::stop(children, &self.reporter).await;
     }
 }
 
@@ -166,7 +167,7 @@ impl Process {
     }
 
     fn not_restarted(&mut self, pid: Pid) -> Next {
-        let backoff = self.children.get(&pid).and_then(ChildSpec::backoff_set);
+        let backoff = self.children.get(&pid).and_then(|spec| spec.backoff_set());
         match self.retries.delay(pid, backoff) {
             None => self.retries.now(pid, Request::Retry),
             Some(delay) => match self.intensity.attempt(monotonic_time()) {
@@ -187,7 +188,7 @@ impl Process {
         Next::Stop(ExitReason::Shutdown)
     }
 
-    fn forget(&mut self, pid: Pid) -> Option<ChildSpec> {
+    fn forget(&mut self, pid: Pid) -> Option<Arc<ChildSpec>> {
         self.retries.forget(pid);
         self.children.remove(&pid)
     }
@@ -207,8 +208,20 @@ impl Process {
         let pid = child.pid().ok_or(StartChildError::Ignored)?;
         self.retries.started(pid, spec.backoff_set());
         spec.forget_start_if_temporary();
+        let spec = self.share(spec);
         self.children.insert(pid, spec);
         Ok(child)
+    }
+
+    /// Children of one kind have one spec: that of a temporary child has let go of its start
+    /// function, others are clones of a template.
+    fn share(&mut self, spec: ChildSpec) -> Arc<ChildSpec> {
+        let latest = self.latest.upgrade();
+        latest.filter(|it| it.is_same(&spec)).unwrap_or_else(|| {
+            let spec = Arc::new(spec);
+            self.latest = Arc::downgrade(&spec);
+            spec
+        })
     }
 
     async fn terminate_child(&mut self, pid: Pid) -> Result<(), TerminateChildError> {
@@ -223,7 +236,8 @@ impl Process {
 
     fn get_childspec(&self, pid: Pid) -> Result<ChildSpec, GetChildSpecError> {
         let spec = self.children.get(&pid);
-        spec.cloned().ok_or(GetChildSpecError::NotFound)
+        spec.map(|spec| (**spec).clone())
+            .ok_or(GetChildSpecError::NotFound)
     }
 
     fn which_child(&self, pid: Pid) -> Result<ChildInfo, WhichChildError> {
