@@ -23,6 +23,9 @@ use crate::via::Via;
 /// By *pid* it means one incarnation and is useless once that has ended. By *[name](Name)*, or
 /// [*via*](Via) a registry, it is looked up for each message, so it reaches whoever has the name
 /// then: a reference by name survives a restart.
+///
+/// Its type says what can be sent, and nothing of who receives it: who has one needs to know the
+/// messages only, so two servers can refer to each other without knowing of each other.
 pub struct ServerRef<M> {
     pub(crate) target: Target,
     message: PhantomData<fn(M)>,
