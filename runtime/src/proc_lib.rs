@@ -411,7 +411,7 @@ pub fn send_system<M: Send + 'static>(pid: Pid, message: M) {
 ///     yield_now().await; // cleans up
 ///     ExitReason::Shutdown
 /// });
-/// let (reply_to, reply) = reply_channel();
+/// let (reply_to, reply) = reply_channel::<u8>();
 /// send(server, reply_to);
 /// assert_eq!(reply.await, Err(ReplyError::Exit(ExitReason::Shutdown)));
 /// # });
