@@ -272,6 +272,24 @@ fn siblings_in_the_range_are_stopped_at_once_and_started_after_the_delay() {
 }
 
 #[test]
+fn a_restart_because_of_a_sibling_does_not_wait() {
+    run(|| async {
+        let sup = supervisor(Strategy::RestForOne)
+            .child(worker("one"))
+            .child(worker("two").backoff(long()))
+            .start_link()
+            .await
+            .unwrap();
+        let (one, two) = (started("one").await, started("two").await);
+        end(two, died());
+        becomes(&sup, "two", ChildState::Restarting).await;
+        end(one, died());
+        assert_eq!(starts(2).await, ["one", "two"]);
+        assert_eq!(counts(&sup).await, [2, 2, 0, 2]);
+    });
+}
+
+#[test]
 fn an_attempt_counts_when_it_is_decided_and_only_once() {
     run(|| async {
         let sup = Supervisor::new(Strategy::OneForOne)

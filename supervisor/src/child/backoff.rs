@@ -16,7 +16,8 @@ mod tests;
 /// passed. So long the supervisor works as usual, and `terminate_child` calls the attempt off. In
 /// a [`OneForAll`](crate::Strategy::OneForAll) or [`RestForOne`](crate::Strategy::RestForOne)
 /// supervisor the siblings that a restart concerns are stopped at once, and started after the
-/// delay of the child that has failed.
+/// delay of the child that has failed. If one of them fails meanwhile and has no back-off, it is
+/// started again at once, and the child with it if it is in its range.
 ///
 /// Every attempt counts for the [intensity](crate::Supervisor::intensity), when it is decided and
 /// before its delay. So allow as many restarts as the first, short delays let happen in a period.
