@@ -15,6 +15,7 @@ pages! {
     getting_started: "src/getting-started.md",
     processes: "src/processes.md",
     gen_server: "src/gen-server.md",
+    gen_statem: "src/gen-statem.md",
     supervision: "src/supervision.md",
     tasks: "src/tasks.md",
     agent: "src/agent.md",

@@ -101,6 +101,7 @@ mod child;
 mod directory;
 mod dynamic;
 mod gen_server;
+pub mod gen_statem;
 mod hash;
 mod intensity;
 mod name;

@@ -11,6 +11,7 @@ mod asking;
 mod backoff;
 mod dynamic;
 mod gen_server;
+mod gen_statem;
 mod init;
 mod intensity;
 mod model;

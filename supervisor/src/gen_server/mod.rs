@@ -5,8 +5,8 @@
 
 mod context;
 mod next;
-mod not_started;
-mod process;
+pub(crate) mod not_started;
+pub(crate) mod process;
 mod report;
 mod start;
 mod wait;

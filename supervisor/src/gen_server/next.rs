@@ -59,7 +59,7 @@ pub enum Info {
 
 impl Info {
     /// What it is, for people: the type of the message.
-    pub(super) fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Info::Exit(_) => "Exit",
             Info::Down(_) => "Down",

@@ -8,7 +8,7 @@ use regrow_runtime::ExitReason;
 
 /// Why there is no server although nothing has crashed.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum NotStarted {
+pub(crate) enum NotStarted {
     /// OTP: `ignore`.
     #[error("init has chosen not to start the server")]
     Ignored,
@@ -27,7 +27,7 @@ impl NotStarted {
 }
 
 /// What the starter is told, and what the process ends with, when `init` gave no state.
-pub(super) fn outcome(reason: ExitReason) -> (ExitReason, ExitReason) {
+pub(crate) fn outcome(reason: ExitReason) -> (ExitReason, ExitReason) {
     let told = match NotStarted::of(&reason) {
         None => return (reason.clone(), reason),
         Some(NotStarted::Ignored) => reason.clone(),

@@ -68,10 +68,10 @@ pub(super) fn live<S: GenServer>(
 }
 
 /// Why a server is to end, and what it had before it then.
-pub(super) struct End {
-    reason: ExitReason,
+pub(crate) struct End {
+    pub(crate) reason: ExitReason,
     /// The type of the last message; none if there was no message to blame.
-    last: Option<&'static str>,
+    pub(crate) last: Option<&'static str>,
 }
 
 /// Handles messages until something ends the server.
@@ -276,7 +276,7 @@ impl<S: GenServer> Subject for Seen<'_, S> {
 }
 
 /// What a message is to a server that takes `M`.
-enum Event<M> {
+pub(crate) enum Event<M> {
     Message(M),
     Info(Box<Info>),
     System(Box<SystemMessage>),
@@ -284,7 +284,7 @@ enum Event<M> {
 }
 
 impl<M: Send + 'static> Event<M> {
-    fn of(message: Message, parent: Option<Pid>) -> Self {
+    pub(crate) fn of(message: Message, parent: Option<Pid>) -> Self {
         // Before the server's own type, which could be `Exit`.
         if let Some(exit) = message.peek::<Exit>()
             && Some(exit.pid) == parent
