@@ -16,6 +16,7 @@ pages! {
     processes: "src/processes.md",
     gen_server: "src/gen-server.md",
     gen_statem: "src/gen-statem.md",
+    events: "src/events.md",
     supervision: "src/supervision.md",
     tasks: "src/tasks.md",
     agent: "src/agent.md",

@@ -100,6 +100,7 @@ mod call;
 mod child;
 mod directory;
 mod dynamic;
+pub mod gen_event;
 mod gen_server;
 pub mod gen_statem;
 mod hash;

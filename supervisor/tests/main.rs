@@ -10,6 +10,7 @@ mod applications;
 mod asking;
 mod backoff;
 mod dynamic;
+mod gen_event;
 mod gen_server;
 mod gen_statem;
 mod init;
