@@ -137,6 +137,14 @@ pub struct ReplyTo<R: Send + 'static> {
 
 impl<R: Send + 'static> ReplyTo<R> {
     /// Answers. A caller that has given up does not notice.
+    ///
+    /// The handle is gone then, so nobody is answered twice:
+    ///
+    /// ```compile_fail,E0382
+    /// let (reply_to, _reply) = regrow_runtime::reply_channel();
+    /// reply_to.send(1);
+    /// reply_to.send(2);
+    /// ```
     pub fn send(mut self, value: R) {
         if let Some(sender) = self.sender.take() {
             complete(sender, Ok(value));

@@ -397,3 +397,9 @@ impl<S> fmt::Debug for Context<S> {
             .finish_non_exhaustive()
     }
 }
+
+/// Callbacks may hold a reference to their context across an await.
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Context<()>>();
+};
