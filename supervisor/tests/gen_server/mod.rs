@@ -3,6 +3,7 @@
 mod calls;
 mod ending;
 mod going_on;
+mod hibernating;
 mod init;
 mod messages;
 mod shown;
