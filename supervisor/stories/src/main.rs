@@ -64,12 +64,16 @@ fn main() -> ExitCode {
     match run(&options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let skip = options.skip_without_erl;
-            let missing = matches!(error.downcast_ref(), Some(OtpError::Missing(_)));
-            ExitCode::from(u8::from(!(skip && missing)))
-        }
+        Err(error) => match error.downcast_ref() {
+            Some(OtpError::Missing(_)) if options.skip_without_erl => {
+                println!("left out: {error}");
+                ExitCode::SUCCESS
+            }
+            _ => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 

@@ -31,18 +31,25 @@ fn kind(line: &str) -> String {
         !(named || id.starts_with(|c: char| c.is_ascii_digit()))
     });
     let words: Vec<_> = words.collect();
-    match words.first() {
-        Some(&"try") => "try".into(),
-        Some(&"step") if words.contains(&"released") => "step released".into(),
-        Some(&first @ ("which" | "count" | "step")) => first.into(),
-        _ => {
-            let text = words.join(" ");
-            match text.find("failed(") {
-                Some(end) => text[..end].to_owned() + "failed(..))",
-                None => text,
-            }
+    match words.as_slice() {
+        ["try", ..] => "try".into(),
+        ["step", .., "released"] => "step released".into(),
+        [first @ ("which" | "count" | "step"), ..] => (*first).into(),
+        ["report", "shutdown", ..] => "report shutdown".into(),
+        ["report", "start_error", _, why @ ..] => format!("report start_error {}", inner(why)),
+        words => inner(words),
+    }
+}
+
+/// Without the children that reasons name.
+fn inner(words: &[&str]) -> String {
+    let text = words.join(" ");
+    for named in ["failed(", "duplicate_id("] {
+        if let Some(start) = text.find(named) {
+            return format!("{}..)", &text[..start + named.len()]);
         }
     }
+    text
 }
 
 impl fmt::Display for Tally {
@@ -51,5 +58,34 @@ impl fmt::Display for Tally {
             writeln!(f, "{count:>9}  {kind}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn lines_that_differ_in_names_are_of_one_kind() {
+        for (line, expected) in [
+            ("  try a 2", "try"),
+            ("step 3.1", "step"),
+            ("step 3 released", "step released"),
+            ("  down a#1 boom", "down boom"),
+            ("  free stop a#1 shutdown", "free stop shutdown"),
+            ("  report s1#2 shutdown a", "report shutdown"),
+            (
+                "  report s1#2 start_error a boom",
+                "report start_error boom",
+            ),
+            ("  result ok a#1", "result ok"),
+            (
+                "  result error shutdown(failed(a,boom))",
+                "result error shutdown(failed(..)",
+            ),
+            ("  which root#1 a#1 b=undefined", "which"),
+        ] {
+            assert_eq!(kind(line), expected);
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! What the supervisors tell about themselves.
 
-use regrow_runtime::Pid;
 use regrow_supervisor::{
     ChildInfo, ChildSpec, ChildState, ChildType, DynamicSupervisorRef, Shutdown, SupervisorRef,
 };
@@ -83,7 +82,7 @@ async fn show(world: &World, kind: Type, child: ChildInfo) -> String {
         _ => format!("{}={state}", child.id),
     };
     let who = match child.state {
-        ChildState::Running(pid) => named(world, pid).await,
+        ChildState::Running(pid) => world.name(pid).await,
         ChildState::Stopped => no_process("undefined"),
         ChildState::Restarting => no_process("restarting"),
     };
@@ -91,10 +90,6 @@ async fn show(world: &World, kind: Type, child: ChildInfo) -> String {
         ChildType::Worker => who,
         ChildType::Supervisor => format!("{who}/s"),
     }
-}
-
-async fn named(world: &World, pid: Pid) -> String {
-    world.name(pid).await
 }
 
 /// The answer to `get_childspec`.
