@@ -99,6 +99,11 @@ fn hold(random: &mut Random, known: &mut Known) -> Step {
     };
     let count = random.range(1, 6);
     let mut inner = Vec::new();
+    if held.auto_shutdown && random.percent(40) {
+        // One may be to be restarted when another ends for good.
+        inner.push(Step::Crash(child(random, &held), Reason::Boom));
+        inner.push(Step::Crash(child(random, &held), Reason::Normal));
+    }
     for _ in 0..count {
         let what = random.pick(&[
             (45, What::Crash),

@@ -160,7 +160,7 @@ fn options(random: &mut Random, id: String, shutdown: Shutdown, kind: Kind, plac
     ]);
     let may_be = place.auto_shutdown && restart != Restart::Permanent;
     let significant =
-        (may_be && random.percent(50)) || (!place.template && random.percent(place.faulty));
+        (may_be && random.percent(65)) || (!place.template && random.percent(place.faulty));
     let supervisor = matches!(kind, Kind::Supervisor { .. });
     let mut start = plan(random, place, restart, supervisor);
     // Nobody ever sees it end.
