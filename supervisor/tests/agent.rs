@@ -200,8 +200,9 @@ fn who_is_linked_to_it_dies_with_it() {
             pending::<()>().await;
         });
         let agent = receive::<Pid>().await;
+        let end = watch(owner);
         exit(agent, died());
-        assert_eq!(down(owner).await, died());
+        assert_eq!(end.await, died());
         // And one that was only started does not care.
         let alone = Agent::start(|| 0).await.unwrap();
         exit(alone.pid().unwrap(), died());

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use regrow_runtime::{
     Down, Exit, ExitReason, IntoExitReason, Pid, Runtime, SpawnOptions, monitor, processes,
-    receive, self_pid, send, simulate_seeds, sleep, trap_exit, try_receive, yield_now,
+    receive, receive_down, self_pid, send, simulate_seeds, sleep, trap_exit, try_receive,
+    yield_now,
 };
 use regrow_supervisor::{
     ChildInfo, ChildSpec, ChildState, Context, Counts, Next, Restart, StartError, Strategy,
@@ -218,6 +219,12 @@ pub(crate) async fn down(pid: Pid) -> ExitReason {
     let reference = monitor(pid);
     let down = receive::<Down>().matching(move |down| down.reference == reference);
     down.await.reason
+}
+
+/// Watches a process from now on, and waits for its end.
+pub(crate) fn watch(pid: Pid) -> impl Future<Output = ExitReason> {
+    let down = receive_down(monitor(pid));
+    async move { down.await.reason }
 }
 
 /// Waits for the end of a process linked to the test.

@@ -106,9 +106,10 @@ fn a_handle_that_is_dropped_leaves_the_task_running_and_nothing_in_the_mailbox()
         let task = tasks.async_nolink(waiting(5)).await.unwrap();
         let pid = task.pid().unwrap();
         drop(task);
+        let end = watch(pid);
         assert!(is_alive(pid).await);
         go(pid);
-        assert_eq!(down(pid).await, ExitReason::Normal);
+        assert_eq!(end.await, ExitReason::Normal);
         assert_empty().await;
     });
 }
@@ -216,8 +217,8 @@ fn who_waits_for_tasks_is_shown_to_wait_on_its_own_line() {
         assert_waits_here!(Task::await_many([endless()]).await);
         assert_waits_here!(Task::yield_many([endless()]).await);
         let shutdown = || async {
-            let deaf = Task::spawn(trapping_forever());
-            sleep(millis(1)).await;
+            let deaf = Task::spawn(trapping_forever(self_pid()));
+            receive::<Go>().await;
             deaf
         };
         assert_waits_here!(shutdown().await.shutdown(Shutdown::Infinity).await);
@@ -231,8 +232,9 @@ fn who_waits_for_tasks_is_shown_to_wait_on_its_own_line() {
     });
 }
 
-async fn trapping_forever() {
+async fn trapping_forever(owner: Pid) {
     trap_exit(true);
+    send(owner, Go);
     pending::<()>().await;
 }
 

@@ -25,12 +25,14 @@ fn an_owner_that_ends_abnormally_takes_its_task_along() {
     run(|| async {
         for reason in [ExitReason::Shutdown, died()] {
             let (owner, task) = owner_and_task().await;
+            let end = watch(task);
             send(owner, reason.clone());
-            assert_eq!(down(task).await, reason);
+            assert_eq!(end.await, reason);
         }
         let (owner, task) = owner_and_task().await;
+        let end = watch(task);
         exit(owner, ExitReason::Kill);
-        assert_eq!(down(task).await, ExitReason::Killed);
+        assert_eq!(end.await, ExitReason::Killed);
     });
 }
 

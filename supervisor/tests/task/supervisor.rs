@@ -56,8 +56,9 @@ fn a_linked_task_and_its_caller_die_with_each_other() {
             task.no_timeout().await.unwrap();
         });
         let pid = receive::<Pid>().await;
+        let end = watch(pid);
         exit(caller, died());
-        assert_eq!(down(pid).await, died());
+        assert_eq!(end.await, died());
         assert!(is_alive(tasks.pid().unwrap()).await);
     });
 }

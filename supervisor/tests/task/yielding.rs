@@ -2,7 +2,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use regrow_runtime::{
-    ExitReason, Pid, exit, is_alive, monotonic_time, receive, self_pid, send, simulate_seeds, spawn,
+    ExitReason, Pid, exit, is_alive, monotonic_time, receive, receive_down, self_pid, send,
+    simulate_seeds, spawn, spawn_monitor,
 };
 use regrow_supervisor::{Task, TaskError};
 
@@ -123,13 +124,13 @@ fn only_the_owner_can_ignore_or_shut_down_a_linked_task() {
         for ignore in [true, false] {
             let task = Task::spawn(pending::<()>());
             let pid = task.pid().unwrap();
-            let other = spawn(async move {
+            let (_, watched) = spawn_monitor(async move {
                 match ignore {
                     true => drop(task.ignore().await),
                     false => drop(task.shutdown(Default::default()).await),
                 }
             });
-            let ExitReason::Panic(info) = down(other).await else {
+            let ExitReason::Panic(info) = receive_down(watched).await.reason else {
                 panic!("another end")
             };
             assert!(info.message().contains("owner"), "{}", info.message());

@@ -205,8 +205,8 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
     ///     regrow_runtime::sleep(Duration::from_millis(millis)).await;
     ///     millis
     /// };
-    /// let done = Task::async_stream([50, 1], nap).max_concurrency(2).ordered(false);
-    /// assert_eq!(done.collect().await, [Ok(1), Ok(50)]);
+    /// let done = Task::async_stream([200, 1], nap).max_concurrency(2).ordered(false);
+    /// assert_eq!(done.collect().await, [Ok(1), Ok(200)]);
     /// # });
     /// ```
     #[track_caller]
