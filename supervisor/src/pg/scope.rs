@@ -72,17 +72,42 @@ impl<G: Hash + Eq + Clone + Send + Sync + 'static> Scope<G> {
     /// When awaited outside a process.
     #[track_caller]
     pub fn start_link(&self) -> impl Future<Output = Result<Pid, StartError>> + Send + use<G> {
-        let (scope, place) = (self.clone(), Location::caller());
-        wait_here(async move {
+        wait_here(self.begin(true, Location::caller()))
+    }
+
+    /// As [`start_link`](Scope::start_link), not linked to anybody (OTP: `pg:start/1`).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// When awaited outside a process.
+    #[track_caller]
+    pub fn start(&self) -> impl Future<Output = Result<Pid, StartError>> + Send + use<G> {
+        wait_here(self.begin(false, Location::caller()))
+    }
+
+    fn begin(
+        &self,
+        link: bool,
+        place: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Pid, StartError>> + Send + use<G> {
+        let scope = self.clone();
+        async move {
             let groups = scope.find_or_make(&Handle::current());
-            let start = Process::start_link(groups).at(place);
+            let start = match link {
+                true => Process::start_link(groups),
+                false => Process::start(groups),
+            };
             let name: Arc<str> = scope.name.into();
-            let server = start.name(Name::from(name)).await?;
+            let server = start.at(place).name(Name::from(name)).await?;
             match server.pid() {
                 Some(pid) => Ok(pid),
                 None => unreachable!("what has been started has a pid"),
             }
-        })
+        }
     }
 
     /// A child that is this scope, with its name for an id.

@@ -21,6 +21,18 @@ fn a_scope_is_a_process_of_that_name_and_is_started_once() {
 }
 
 #[test]
+fn a_scope_that_is_not_linked_outlives_its_starter() {
+    run(|| async {
+        let test = self_pid();
+        let starter = spawn(async move { send(test, SCOPE.start().await.unwrap()) });
+        let scope = receive::<Pid>().await;
+        down(starter).await;
+        SCOPE.join("g", [test]).await.unwrap();
+        assert_eq!(process_info(scope).await.unwrap().links, []);
+    });
+}
+
+#[test]
 fn what_joins_is_put_in_front_and_the_same_process_may_come_again() {
     run(|| async {
         SCOPE.start_link().await.unwrap();
