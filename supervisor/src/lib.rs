@@ -87,7 +87,10 @@
 //! first. A server that ends abnormally is one error event
 //! with target `regrow::gen_server` and the fields `server` (its type), `pid`, `name`, `label`,
 //! `last_message`, `state` and `reason`; what the last three say is the server's to choose
-//! ([`GenServer::format_status`]). What [`sys::trace`] tells has target `regrow::sys`.
+//! ([`GenServer::format_status`]). State machines
+//! report in the same way with target `regrow::gen_statem`, event managers with `regrow::gen_event` when a
+//! handler fails, applications with `regrow::application` when they start and end. What
+//! [`sys::trace`] tells has target `regrow::sys`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -15,7 +15,7 @@ use std::future::Future;
 use std::mem;
 use std::time::Duration;
 
-use regrow_runtime::proc_lib::InitAck;
+use regrow_runtime::proc_lib::{InitAck, about_to_end};
 use regrow_runtime::{
     ExitReason, Pid, TimedOut, TimerRef, cancel_timer, catch_panic, garbage_collect, process_info,
     receive_any, self_pid, start_timer, yield_now,
@@ -137,6 +137,7 @@ impl<S: StateMachine> Running<S> {
     /// Returns what the process is to end with.
     async fn live(&mut self) -> ExitReason {
         let End { reason, last } = *self.serve().await;
+        about_to_end();
         let (state, machine) = &mut self.whole;
         let terminated = catch_panic(machine.terminate(&reason, state, &mut self.cx)).await;
         let reason = terminated.err().unwrap_or(reason);

@@ -172,3 +172,40 @@ fn terminate_is_not_needed() {
         assert_eq!(exited(plain.pid().unwrap()).await, died());
     });
 }
+
+/// A machine whose `terminate` takes more than the turn in which the request came.
+struct Closing;
+
+impl StateMachine for Closing {
+    type Args = ();
+    type State = ();
+    type Message = regrow_runtime::ReplyTo<()>;
+    type Timer = ();
+
+    async fn init((): (), _: &mut Context<Self>) -> Result<((), Self), ExitReason> {
+        Ok(((), Closing))
+    }
+
+    async fn handle(
+        &mut self,
+        request: Event<Self::Message>,
+        (): &(),
+        _: &mut Context<Self>,
+    ) -> Transition<()> {
+        drop(request);
+        Transition::Stop(ExitReason::Shutdown)
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, (): &(), _: &mut Context<Self>) {
+        regrow_runtime::sleep(millis(1)).await;
+    }
+}
+
+#[test]
+fn a_call_that_stops_the_machine_gets_its_reason_however_long_terminate_takes() {
+    run(|| async {
+        let machine = Closing::start_link(()).await.unwrap();
+        let answer = machine.call(|reply| reply).await;
+        assert_eq!(answer, Err(CallError::Exit(ExitReason::Shutdown)));
+    });
+}
