@@ -14,7 +14,7 @@ use common::run;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use regrow_runtime::{
     Handle, Pid, Runtime, SystemInfo, blocking, net, receive, self_pid, send, send_after, sleep,
-    spawn, spawn_local, yield_now,
+    spawn, spawn_link, spawn_local, yield_now,
 };
 
 /// Far more than any of this takes, also on a busy machine.
@@ -386,4 +386,24 @@ fn a_caught_process_can_end_panic_and_be_killed() {
     assert_eq!(Arc::strong_count(&dropped), 2);
     drop(runtime);
     assert_eq!(Arc::strong_count(&dropped), 1);
+}
+
+#[test]
+fn others_pass_those_of_the_same_kind_as_the_process_that_is_stuck() {
+    // One spare: the next of the kind would have it, and nobody the process behind.
+    let runtime = runtime(1, 1);
+    let over = Arc::new(AtomicBool::new(false));
+    runtime.block_on({
+        let over = over.clone();
+        async move {
+            for _ in 0..5 {
+                let over = over.clone();
+                // Linked: one that loses its patience ends the test.
+                spawn_link(async move { spin_until(|| over.load(Ordering::SeqCst)) });
+            }
+            let last = spawn(async move { over.store(true, Ordering::SeqCst) });
+            let reference = regrow_runtime::monitor(last);
+            regrow_runtime::receive_down(reference).await;
+        }
+    });
 }

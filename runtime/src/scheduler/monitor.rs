@@ -12,9 +12,10 @@
 //! not only waiting for a processor (`os.rs`), is *stuck*. It is reported, and a spare thread with a core of
 //! its own takes over the seat. The stuck thread gets the lowest priority, and its
 //! core is marked; when the turn ends it becomes a hog runner (`hogs.rs`). For a
-//! second after a finding the monitor is faster. Then a spare that is still in the
-//! first turn of its own at two looks is taken for stuck, too: processes of one kind
-//! stand in line behind each other, and each would hold up the rest for the whole time.
+//! second after a finding the monitor is faster, most of all with processes that were spawned
+//! at the same place: those of one kind stand in line behind each other, and each would hold up
+//! the rest for the whole time. (A spare lets the others pass them before it begins.) A spare
+//! that is still in the first turn of its own at two looks is taken for stuck, too.
 //!
 //! # Handing over a seat
 //!
@@ -40,10 +41,12 @@
 //! gets up (`nap.rs`), or until the pool for blocking work is short of a thread that
 //! a thread of the lowest priority should not start (`blocking/pool.rs`).
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
+use super::cores::Core;
 use super::os::{self, Usage};
 use super::reports::{self, Finding};
 use crate::clock;
@@ -59,6 +62,8 @@ const SWIFT_FOR: Duration = Duration::from_millis(50);
 /// So long is too long for a turn.
 pub(super) const TOO_LONG: Duration = Duration::from_millis(5);
 const ALERT_TOO_LONG: Duration = Duration::from_millis(3);
+/// The same for a process spawned where the last one was that was found.
+const KIN_TOO_LONG: Duration = Duration::from_millis(1);
 /// The same for the first turn of a spare, by the clock alone.
 const FIRST_TOO_LONG: Duration = Duration::from_micros(400);
 /// The monitor sleeps after so many looks that saw no worker awake.
@@ -68,8 +73,9 @@ const QUIET_LOOKS: u32 = 10;
 pub(super) struct Monitor {
     shared: Arc<Shared>,
     seats: Vec<Watched>,
-    /// When the last finding was, by `clock::real_nanos`.
-    last_finding: Option<u64>,
+    /// When the last finding was, by `clock::real_nanos`, and where that process was
+    /// spawned.
+    last_finding: Option<(u64, &'static Location<'static>)>,
     /// There was nobody in the reactor at the last look, though there are sources.
     is_unattended: bool,
 }
@@ -128,11 +134,15 @@ impl Monitor {
         }
     }
 
-    fn limit(&self, now: u64) -> Duration {
-        if self.is_alert(now) {
-            ALERT_TOO_LONG
-        } else {
-            TOO_LONG
+    /// How long the turn on that core may be.
+    fn limit(&self, core: &Core, now: u64) -> Duration {
+        if !self.is_alert(now) {
+            return TOO_LONG;
+        }
+        let is_kin = |last| core.running().is_some_and(|(_, place)| place == last);
+        match self.last_finding {
+            Some((_, last)) if is_kin(last) => KIN_TOO_LONG,
+            _ => ALERT_TOO_LONG,
         }
     }
 
@@ -141,7 +151,7 @@ impl Monitor {
     }
 
     fn since_finding(&self, now: u64) -> Option<Duration> {
-        let last = self.last_finding?;
+        let (last, _) = self.last_finding?;
         Some(Duration::from_nanos(now.saturating_sub(last)))
     }
 
@@ -208,7 +218,7 @@ impl Monitor {
             let occupied = Suspect::ask(&mut watched.suspect, watched.since, now, usage);
             let lasts = Duration::from_nanos(now.saturating_sub(watched.since));
             let is_next_in_line = watched.is_first && lasts >= FIRST_TOO_LONG;
-            if occupied >= self.limit(now) || (is_next_in_line && self.is_alert(now)) {
+            if occupied >= self.limit(core, now) || (is_next_in_line && self.is_alert(now)) {
                 self.found(seat, now);
             }
         } else if shared.cores.has_room() {
@@ -229,7 +239,7 @@ impl Monitor {
         let Some((pid, place)) = core.running().filter(|_| core.turn() == Some(turn)) else {
             return;
         };
-        self.last_finding = Some(now);
+        self.last_finding = Some((now, place));
         let finding = shared.long_turn(pid, place, watched.since, now);
         watched.found = Some(finding.clone());
         let is_replaced = self.replace(seat);

@@ -50,26 +50,29 @@ impl Shared {
         started
     }
 
-    /// Starts a thread for a seat, which waits at the gate if there is one.
+    /// Starts a thread for a seat; `after` a finding a spare one, which waits at the gate.
     /// Returns the index of its core.
     fn start_worker(
         self: &Arc<Self>,
         seat: usize,
-        gate: Option<Arc<Mutex<()>>>,
+        after: Option<(Arc<Mutex<()>>, &Finding)>,
     ) -> std::io::Result<usize> {
         let Some(core) = self.cores.take() else {
             return Err(std::io::Error::other("all threads that there may be run"));
         };
         let index = core.index;
-        let worker = Worker::new(self.clone(), seat, core);
-        let is_first = gate.is_none();
-        self.start_thread(format!("regrow-{index}"), move || {
-            drop(gate.as_ref().map(|gate| gate.lock()));
+        let name = format!("regrow-{index}");
+        let Some((gate, finding)) = after else {
+            let worker = Worker::new(self.clone(), seat, core);
+            self.start_thread(name, move || worker.run())?;
+            self.seats[seat].seat(index);
+            return Ok(index);
+        };
+        let worker = Worker::spare(self.clone(), seat, core, finding.place);
+        self.start_thread(name, move || {
+            drop(gate.lock());
             worker.run();
         })?;
-        if is_first {
-            self.seats[seat].seat(index);
-        }
         Ok(index)
     }
 
@@ -100,7 +103,7 @@ impl Shared {
     ) -> bool {
         let gate = Arc::new(Mutex::new(()));
         let closed = gate.lock();
-        let Ok(index) = self.start_worker(seat, Some(gate.clone())) else {
+        let Ok(index) = self.start_worker(seat, Some((gate.clone(), finding))) else {
             return false;
         };
         stuck.catch(turn, finding.clone());

@@ -29,6 +29,8 @@ const INLET_TURNS: u32 = 64;
 const LOW_TURNS: u32 = 8;
 /// Turns between two looks at sockets while there is other work: a system call.
 const IO_TURNS: u32 = 256;
+/// How many a spare thread looks at before it begins.
+const LINE_MAX: usize = 64;
 /// How often in a row the next-process slot may pass the queue by.
 const STREAK_MAX: u32 = 16;
 /// Within one turn, another worker is called for each so many pushes.
@@ -54,6 +56,8 @@ pub(crate) struct Worker {
     driver: Option<Box<Driver>>,
     /// Of a hog runner: measures the present turn.
     pub(super) stopwatch: Cell<Option<Stopwatch>>,
+    /// Of a spare: where the process was spawned that its seat was lost to.
+    offender: Option<&'static Location<'static>>,
 }
 
 impl Worker {
@@ -70,7 +74,20 @@ impl Worker {
             pushed: Cell::new(0),
             driver: None,
             stopwatch: Cell::new(None),
+            offender: None,
         }
+    }
+
+    /// The worker of a spare thread.
+    pub(super) fn spare(
+        shared: Arc<Shared>,
+        seat: usize,
+        core: FreeCore,
+        offender: &'static Location<'static>,
+    ) -> Self {
+        let mut worker = Worker::new(shared, seat, core);
+        worker.offender = Some(offender);
+        worker
     }
 
     /// The worker of a simulation, whose thread does not `run` it.
@@ -188,11 +205,48 @@ impl Worker {
             let Some(worker) = local.worker.get() else {
                 return;
             };
+            if let Some(place) = worker.offender {
+                worker.let_others_pass(place);
+            }
             worker.run_processes(local);
             if worker.is_surplus() {
                 worker.run_hogs(local);
             }
         });
+    }
+
+    /// Processes of one kind often stand in line behind each other, and each would
+    /// hold up the rest: those spawned where the offender was go behind the others,
+    /// once.
+    #[cold]
+    fn let_others_pass(&self, place: &'static Location<'static>) {
+        let is_kin = |index| turn::look(index, |_, header| header.spawned_at == place);
+        let mut kin = Vec::new();
+        let mut others = Vec::new();
+        while kin.len() + others.len() < LINE_MAX
+            && let Some(index) = self.next_in_line()
+        {
+            match is_kin(index) {
+                Some(true) => kin.push(index),
+                _ => others.push(index),
+            }
+        }
+        // What is left of the line is behind what was taken out of it.
+        while let Some(index) = self.queue.pop() {
+            others.push(index);
+        }
+        for index in others.into_iter().chain(kin) {
+            self.queue.push(index);
+        }
+    }
+
+    /// Of those who wait for everybody, or for a thread that is stuck.
+    fn next_in_line(&self) -> Option<u32> {
+        let mut stuck = self.shared.cores.iter().filter(|core| core.is_surplus());
+        self.queue
+            .pop()
+            .or_else(|| stuck.find_map(|core| core.thief.steal_into(&self.queue)))
+            .or_else(|| self.shared.inlet.steal_into(&self.queue))
     }
 
     /// Until the seat is lost, or everything is over.
