@@ -29,6 +29,7 @@ impl Target {
     /// # Panics
     ///
     /// For a name of the current runtime, where there is none.
+    #[inline]
     pub(crate) fn pid(&self) -> Option<Pid> {
         match self {
             Target::Pid(pid) => Some(*pid),

@@ -244,8 +244,27 @@ impl<R: Send + 'static> Reply<R> {
     /// Gives up after `after`, counted from the first poll, with
     /// [`ReplyError::Timeout`].
     pub fn timeout(mut self, after: Duration) -> Self {
-        self.alarm = Some(Alarm::new(after));
+        self.set_timeout(Some(after));
         self
+    }
+
+    /// The same for a reply that is kept somewhere; `None` takes the limit away. The time is
+    /// counted from the next poll.
+    ///
+    /// ```
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// use regrow_runtime::{ReplyError, reply_channel};
+    /// use std::time::Duration;
+    ///
+    /// let (_reply_to, mut reply) = reply_channel::<()>();
+    /// reply.set_timeout(None);
+    /// reply.set_timeout(Some(Duration::ZERO));
+    /// assert_eq!(reply.await, Err(ReplyError::Timeout));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_timeout(&mut self, after: Option<Duration>) {
+        self.alarm = after.map(Alarm::new);
     }
 
     /// Has `waker` woken once the reply is there, at once if it is. Nothing is taken, and no

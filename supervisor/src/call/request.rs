@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -175,10 +174,9 @@ impl<R: Send + 'static> RequestId<R> {
 
     /// A time for the reply, counted from the next poll.
     pub(super) fn set_timeout(&mut self, time: Duration) {
-        self.state = match mem::replace(&mut self.state, State::Done) {
-            State::Waiting(reply, server) => State::Waiting(reply.timeout(time), server),
-            other => other,
-        };
+        if let State::Waiting(reply, _) = &mut self.state {
+            reply.set_timeout(Some(time));
+        }
     }
 
     /// What there is instead of a response that did not come in time.

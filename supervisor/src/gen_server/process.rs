@@ -284,6 +284,7 @@ pub(crate) enum Event<M> {
 }
 
 impl<M: Send + 'static> Event<M> {
+    #[inline]
     pub(crate) fn of(message: Message, parent: Option<Pid>) -> Self {
         // Before the server's own type, which could be `Exit`.
         if let Some(exit) = message.peek::<Exit>()
