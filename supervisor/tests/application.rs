@@ -7,10 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use regrow_runtime::{
-    Exit, ExitReason, Pid, exit, receive, self_pid, send_after, spawn_link, trap_exit,
+    Exit, ExitReason, Pid, exit, receive, self_pid, send_after, spawn, spawn_link, trap_exit,
 };
 use regrow_supervisor::{
-    Application, ChildSpec, Context, GenServer, Next, Shutdown, Strategy, Supervisor, print_tree,
+    Application, Applications, ChildSpec, Context, GenServer, Next, Shutdown, Strategy, Supervisor,
+    print_tree,
 };
 
 use crate::common::{millis, spawn_trapping};
@@ -94,6 +95,36 @@ fn application(which: &str) -> ExitCode {
             })
             .started(say("started")),
         "rootless" => application,
+        "shut_down_from_outside_the_tree" => {
+            application
+                .root(|| talkers().start_link())
+                .started(|_| async {
+                    spawn(async { Applications::current().shut_down().await.unwrap() });
+                })
+        }
+        "shut_down_from_inside" => application.root(|| {
+            let quits = || async {
+                Ok::<_, ExitReason>(spawn_link(async {
+                    Applications::current().begin_shut_down();
+                    receive::<()>().await
+                }))
+            };
+            talkers().child(ChildSpec::new("quits", quits)).start_link()
+        }),
+        "shut_down_in_a_hook" => application
+            .root(|| talkers().start_link())
+            .started(|_| async {
+                Applications::current().begin_shut_down();
+                println!("the hook goes on");
+            }),
+        "shut_down_and_broken" => application
+            .root(|| async {
+                Ok::<_, ExitReason>(spawn_trapping(async {
+                    receive::<Exit>().await;
+                    Err::<(), _>(ExitReason::error("dropped something"))
+                }))
+            })
+            .started(|_| async { Applications::current().begin_shut_down() }),
         other => panic!("no application `{other}`: {}", self_pid()),
     }
     .run()
@@ -178,6 +209,35 @@ fn sigterm_and_sigint_stop_the_tree_in_order_and_exit_with_success() {
         assert!(ended.at("prep_stop") < ended.at("two ends: shutdown"));
         assert!(ended.at("two ends: shutdown") < ended.at("one ends: shutdown"));
     }
+}
+
+#[test]
+fn a_program_that_shuts_itself_down_stops_in_order_and_exits_with_success() {
+    for which in [
+        "shut_down_from_outside_the_tree",
+        "shut_down_from_inside",
+        "shut_down_in_a_hook",
+    ] {
+        let ended = run(which, &[]);
+        assert_eq!(ended.code, Some(0), "{which}: {}", ended.stderr);
+        assert_eq!(ended.stderr, "", "{which}");
+        assert!(ended.at("prep_stop") < ended.at("two ends: shutdown"));
+        assert!(ended.at("two ends: shutdown") < ended.at("one ends: shutdown"));
+    }
+}
+
+#[test]
+fn a_program_that_shuts_itself_down_fails_if_a_root_breaks() {
+    let ended = run("shut_down_and_broken", &[]);
+    assert_eq!(ended.code, Some(7));
+    assert_eq!(ended.stderr, "demo: the root ended: dropped something\n");
+}
+
+#[test]
+fn a_signal_to_a_program_that_shuts_itself_down_changes_nothing() {
+    let ended = run("shut_down_in_a_hook", &[("the hook goes on", "-TERM")]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stderr, "");
 }
 
 #[test]

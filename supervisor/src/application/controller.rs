@@ -30,6 +30,7 @@ pub(super) enum Request {
     Stop(Arc<str>, ReplyTo<Result<(), StopApplicationError>>),
     Which(ReplyTo<Vec<ApplicationInfo>>),
     Report(Arc<str>, Report),
+    ShutDown,
 }
 
 /// What the master of an application has to say.
@@ -72,6 +73,7 @@ impl GenServer for Controller {
             Request::Start(single, reply) => self.start(*single, reply),
             Request::Stop(name, reply) => self.stop(name, reply),
             Request::Which(reply) => reply.send(self.which()),
+            Request::ShutDown => return Next::Stop(ExitReason::Shutdown),
             Request::Report(name, Report::Started(result)) => self.started(&name, result),
             Request::Report(name, Report::Ended(reason)) => {
                 let entry = self.position(&name);

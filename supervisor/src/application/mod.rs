@@ -126,6 +126,7 @@ impl From<Application> for Dependency {
 /// | what happens | exit code | on stderr |
 /// |---|---|---|
 /// | SIGINT (Ctrl-C) or SIGTERM: all trees are stopped in order | 0 | |
+/// | [`begin_shut_down`](Applications::begin_shut_down) or [`shut_down`](Applications::shut_down) in one of its processes: the same | 0 | |
 /// | a second such signal while that goes on, half a second or more later: the program ends at once | 1 | that it did |
 /// | the root, or that of a dependency, does not start | 1 | why |
 /// | the root ends by itself, and its [type](StartType) does not say that this is fine | 1 | the reason |

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use regrow_runtime::{
-    Exit, ExitReason, Message, Pid, Runtime, receive_any, self_pid, send, set_label, trap_exit,
+    Exit, ExitReason, Message, Pid, Runtime, receive_any, receive_exit, self_pid, send, set_label,
+    trap_exit,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -17,7 +18,7 @@ use super::reference::ended_by;
 use super::{
     Application, ApplicationEnded, Applications, EnsureAllStartedError, StartApplicationError,
 };
-use crate::{CallError, StartError, StopError};
+use crate::{CallError, StartError};
 
 impl Application {
     /// Runs a program until it ends: this application, after what it depends on. The result is
@@ -57,18 +58,31 @@ impl Application {
         let applications = applications.map_err(Failure::Controller)?;
         let controller = applications.pid();
         if let Err(refused) = applications.ensure_all_started(self).await {
+            // Told to stop before all of it was up.
+            if let StartApplicationError::Call(CallError::Exit(reason)) = &refused.error
+                && reason.is_normal_like()
+            {
+                return Ok(());
+            }
             // Others that run would be those of a root's own making.
             let _ = applications.shut_down().await;
             return Err(did_not_start(refused, &name));
         }
-        match wait(controller).await {
-            Waited::Signalled => match applications.shut_down().await {
-                Ok(()) => Ok(()),
-                Err(StopError::Exit(reason)) => Err(ended(reason, &name)),
-                Err(_) => Err(ended(ExitReason::NoProc, &name)),
-            },
-            Waited::Ended(reason) => Err(ended(reason, &name)),
+        let reason = match wait(controller).await {
+            Waited::Ended(reason) => reason,
+            Waited::Signalled => {
+                // Somebody inside may have begun already, so what counts is how it ended.
+                let _ = applications.shut_down().await;
+                match controller {
+                    Some(controller) => receive_exit(controller).await.reason,
+                    None => ExitReason::NoProc,
+                }
+            }
+        };
+        if reason.is_normal_like() {
+            return Ok(());
         }
+        Err(ended(reason, &name))
     }
 }
 

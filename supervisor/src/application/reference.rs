@@ -182,7 +182,11 @@ impl Applications {
     }
 
     /// Stops all applications, the last that was started first, and then the controller; waits
-    /// for it without limit.
+    /// for it without limit. A program that [`run`](Application::run)s ends with this, with exit
+    /// code 0.
+    ///
+    /// It is for a process outside of the trees. One inside is stopped while it waits; a hook would
+    /// wait for its own end: see [`begin_shut_down`](Applications::begin_shut_down).
     ///
     /// # Errors
     ///
@@ -191,6 +195,40 @@ impl Applications {
     #[track_caller]
     pub fn shut_down(&self) -> impl Future<Output = Result<(), StopError>> + Send {
         wait_here(async move { self.server.stop(ExitReason::Shutdown, None).await })
+    }
+
+    /// As [`shut_down`](Applications::shut_down), but waits for nothing: from a server, from a
+    /// hook, from anywhere in a tree (OTP: `init:stop`, Elixir: `System.stop`).
+    ///
+    /// Where there is no controller it does nothing.
+    ///
+    /// # Panics
+    ///
+    /// For [`current`](Applications::current), outside a process.
+    ///
+    /// ```
+    /// use regrow_runtime::{ExitReason, sleep, spawn_link};
+    /// use regrow_supervisor::{Application, Applications};
+    /// use std::process::ExitCode;
+    /// use std::time::Duration;
+    ///
+    /// fn main() -> ExitCode {
+    ///     Application::new("once")
+    ///         .root(|| async {
+    ///             Ok::<_, ExitReason>(spawn_link(async {
+    ///                 println!("all there was to do");
+    ///                 Applications::current().begin_shut_down();
+    ///                 sleep(Duration::from_secs(3600)).await // until the tree is stopped
+    ///             }))
+    ///         })
+    ///         .stopped(|| async { println!("in order") })
+    ///         .run() // 0
+    /// }
+    /// ```
+    #[doc(alias = "System.stop")]
+    #[doc(alias = "init:stop")]
+    pub fn begin_shut_down(&self) {
+        self.server.cast(Request::ShutDown);
     }
 }
 
