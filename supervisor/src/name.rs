@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use regrow_runtime::{Destination, Handle, Pid};
+use regrow_runtime::{Destination, Handle, Pid, ReplyTo};
 
-use crate::ServerRef;
+use crate::{Call, ServerRef};
 
 /// A registered name together with the type of message its owner takes.
 ///
@@ -50,6 +50,58 @@ impl<M: Send + 'static> Name<M> {
     /// A reference that looks the name up for each message.
     pub fn server_ref(&self) -> ServerRef<M> {
         self.into()
+    }
+
+    /// Asks whoever has the name now, and waits for the reply: [`ServerRef::call`] (Elixir:
+    /// `GenServer.call(Name, request)`).
+    ///
+    /// ```
+    /// # use regrow_runtime::{ExitReason, ReplyTo, Runtime};
+    /// # use regrow_supervisor::{CallError, Context, GenServer, Name, Next};
+    /// # struct Counter(u32);
+    /// # enum Command { Add(u32), Get(ReplyTo<u32>) }
+    /// # impl GenServer for Counter {
+    /// #     type Args = ();
+    /// #     type Message = Command;
+    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Counter(0)) }
+    /// #     async fn handle(&mut self, command: Command, _: &mut Context<Self>) -> Next {
+    /// #         match command {
+    /// #             Command::Add(n) => self.0 += n,
+    /// #             Command::Get(reply) => reply.send(self.0),
+    /// #         }
+    /// #         Next::Continue
+    /// #     }
+    /// # }
+    /// const COUNTER: Name<Command> = Name::new("counter");
+    ///
+    /// # Runtime::new().unwrap().block_on(async {
+    /// assert_eq!(COUNTER.call(Command::Get).await, Err(CallError::NoProc));
+    /// Counter::start_link(()).name(COUNTER).await.unwrap();
+    /// COUNTER.cast(Command::Add(2));
+    /// assert_eq!(COUNTER.call(Command::Get).await, Ok(2));
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When awaited: see [`CallError`](crate::CallError).
+    ///
+    /// # Panics
+    ///
+    /// Outside a process; there, use [`server_ref_on`](Name::server_ref_on).
+    #[track_caller]
+    pub fn call<R: Send + 'static>(&self, request: impl FnOnce(ReplyTo<R>) -> M) -> Call<R> {
+        self.server_ref().call(request)
+    }
+
+    /// Sends a message to whoever has the name now: [`ServerRef::cast`] (Elixir:
+    /// `GenServer.cast(Name, message)`).
+    ///
+    /// # Panics
+    ///
+    /// Outside a process.
+    pub fn cast(&self, message: M) {
+        self.server_ref().cast(message);
     }
 
     /// A reference that looks the name up in the runtime of `handle`: for threads, and for

@@ -43,6 +43,20 @@ impl<M: Send + 'static> ServerRef<M> {
         }
     }
 
+    /// A reference to whoever has this name, looked up for each message. A constant [`Name`] says
+    /// once for all what type of message goes there, so it is better than two texts.
+    ///
+    /// ```
+    /// # use regrow_supervisor::ServerRef;
+    /// # regrow_runtime::Runtime::new().unwrap().block_on(async {
+    /// let pool = ServerRef::<u32>::named("db_pool");
+    /// assert_eq!(pool.pid(), None); // nobody has that name
+    /// # });
+    /// ```
+    pub fn named(name: impl Into<Name<M>>) -> Self {
+        name.into().into()
+    }
+
     /// A reference through a registry: to whoever it says has the name, asked for each message.
     pub fn via(via: Arc<dyn Via>) -> Self {
         ServerRef {

@@ -9,7 +9,7 @@ use regrow_runtime::{
 };
 use regrow_supervisor::pg::Scope;
 use regrow_supervisor::{
-    Context, DynamicSupervisor, Registry, RequestIds, ServerRef, Strategy, Supervisor,
+    Context, DynamicSupervisor, Name, Registry, RequestIds, ServerRef, Strategy, Supervisor,
     SupervisorRef, multi_call, sys,
 };
 
@@ -62,6 +62,9 @@ fn calls_starts_and_stops_are_known_by_the_line_of_their_caller() {
         let server = move || ServerRef::<regrow_runtime::ReplyTo<u8>>::from_pid(deaf);
         let supervisor = move || SupervisorRef::from_pid(deaf);
         assert_waits_here!(server().call(|reply| reply).await);
+        assert!(regrow_runtime::register("deaf", deaf).is_ok());
+        let name = Name::<regrow_runtime::ReplyTo<u8>>::new("deaf");
+        assert_waits_here!(name.call(|reply| reply).await);
         assert_waits_here!(server().stop(ExitReason::Normal, None).await);
         assert_waits_here!(server().send_request(|to| to).receive_response(None).await);
         assert_waits_here!(server().send_request(|to| to).wait_response(None).await);

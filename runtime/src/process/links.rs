@@ -189,6 +189,7 @@ pub fn exit(pid: Pid, reason: ExitReason) {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "exit")]
 #[track_caller]
 pub fn exit_with(reason: ExitReason) -> ! {
     with_header("exit_with", |_| ());
@@ -212,6 +213,8 @@ pub fn exit_with(reason: ExitReason) -> ! {
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "process_flag")]
+#[doc(alias = "Process.flag")]
 #[track_caller]
 pub fn trap_exit(on: bool) -> bool {
     let elsewhere = "; `SpawnOptions::trap_exit` lets one trap exits from its birth";

@@ -145,6 +145,8 @@ impl<R: Send + 'static> ReplyTo<R> {
     /// reply_to.send(1);
     /// reply_to.send(2);
     /// ```
+    #[doc(alias = "GenServer.reply")]
+    #[doc(alias = "reply")]
     pub fn send(mut self, value: R) {
         if let Some(sender) = self.sender.take() {
             complete(sender, Ok(value));

@@ -114,6 +114,8 @@ pub trait GenServer: Sized + Send + 'static {
     ) -> impl Future<Output = Result<Self, ExitReason>> + Send;
 
     /// Handles one message.
+    #[doc(alias = "handle_call")]
+    #[doc(alias = "handle_cast")]
     fn handle(
         &mut self,
         message: Self::Message,

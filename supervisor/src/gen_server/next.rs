@@ -30,6 +30,33 @@ pub enum Next {
     Hibernate,
 }
 
+/// Goes on, or stops with the error as the reason: for what a callback does with `?`.
+///
+/// ```
+/// use regrow_runtime::ExitReason;
+/// use regrow_supervisor::Next;
+///
+/// fn parse(text: &str) -> Result<(), std::num::ParseIntError> {
+///     text.parse::<u32>()?;
+///     Ok(())
+/// }
+///
+/// assert_eq!(Next::from(parse("7")), Next::Continue);
+/// assert!(matches!(parse("seven").into(), Next::Stop(ExitReason::Error(_))));
+/// ```
+impl<E: Into<ExitReason>> From<Result<(), E>> for Next {
+    fn from(result: Result<(), E>) -> Self {
+        Next::from(result.map(|()| Next::Continue))
+    }
+}
+
+/// What comes next, or a stop with the error as the reason.
+impl<E: Into<ExitReason>> From<Result<Next, E>> for Next {
+    fn from(result: Result<Next, E>) -> Self {
+        result.unwrap_or_else(|error| Next::Stop(error.into()))
+    }
+}
+
 impl fmt::Display for Next {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -249,6 +249,7 @@ where
     }
 
     /// The entries under a key whose value fits, oldest first (Elixir: `Registry.match/3`).
+    #[doc(alias = "match")]
     #[track_caller]
     pub fn matching<Q>(&self, key: &Q, mut fits: impl FnMut(&V) -> bool) -> Vec<(Pid, V)>
     where

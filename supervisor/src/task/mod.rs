@@ -110,6 +110,8 @@ impl<T: Send + 'static> Task<T> {
     /// assert_eq!(task.await, Ok(Ok(12)));
     /// # });
     /// ```
+    #[doc(alias = "async")]
+    #[doc(alias = "Task.async")]
     #[track_caller]
     pub fn spawn<F>(body: F) -> Task<T>
     where
@@ -205,6 +207,7 @@ impl<T: Send + 'static> Task<T> {
     /// assert_eq!(task.yield_for(Duration::from_secs(5)).await, Some(Ok(7)));
     /// # });
     /// ```
+    #[doc(alias = "yield")]
     #[track_caller]
     pub fn yield_for(
         &mut self,
