@@ -13,6 +13,7 @@ macro_rules! pages {
 
 pages! {
     getting_started: "src/getting-started.md",
+    from_elixir: "src/from-elixir.md",
     processes: "src/processes.md",
     gen_server: "src/gen-server.md",
     gen_statem: "src/gen-statem.md",

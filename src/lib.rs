@@ -11,10 +11,15 @@
 //!
 //! # Where things are
 //!
-//! - [`Application`]: the top of a program. [`Runtime`], [`Handle`]: a runtime without one, and
+//! - [`Application`]: the top of a program, or one part of it; [`Applications`]: those that run, and the end of
+//!   the program. [`Runtime`], [`Handle`]: a runtime without one, and
 //!   how to reach it from outside.
 //! - [`GenServer`], [`Next`], [`Info`], [`ServerRef`], [`Name`]: a process that keeps a state and
-//!   answers requests.
+//!   answers requests. [`RequestIds`], [`multi_call`]: many requests at once. [`sys`]: what a server is doing.
+//! - [`gen_statem`]: state machines. [`gen_event`]: event managers and their handlers.
+//! - [`Task`], [`TaskSupervisor`]: work whose result is awaited. [`Agent`]: a state, and closures on it.
+//! - [`Registry`], [`Via`]: servers by key. [`pg`]: groups. [`PartitionSupervisor`]: a server for each part of
+//!   the keys.
 //! - [`Supervisor`], [`DynamicSupervisor`], [`ChildSpec`], [`Strategy`], [`Restart`], [`Shutdown`]:
 //!   who starts what again, and how it is stopped. [`print_tree`]: the tree as it is now.
 //! - [`spawn`](spawn()), [`spawn_link`], [`spawn_monitor`], [`SpawnOptions`]: processes.

@@ -118,7 +118,8 @@ impl<G: Hash + Eq + Clone + Send + Sync + 'static> Scope<G> {
     }
 
     /// Puts processes into a group (OTP: `pg:join/3`), the first in front of those that are there. They
-    /// may be any processes, and join as often as they like; one that has ended leaves at once.
+    /// may be any processes, and join as often as they like; one that has ended leaves at once. A single
+    /// one is `[pid]`.
     ///
     /// # Errors
     ///
