@@ -18,8 +18,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use regrow_runtime::{Pid, Reply, WaitAt, wait_at};
+use regrow_runtime::{ExitReason, Pid, Reply, WaitAt, reply_channel, wait_at};
 
+use crate::name::Text;
 use crate::target::Target;
 
 pub use error::{CallError, Callee};
@@ -66,6 +67,15 @@ impl<R: Send + 'static> Call<R> {
 
     pub(crate) fn failed(error: CallError) -> Self {
         Call::new(RequestId::refused(error))
+    }
+
+    /// To nobody. That comes by the way of a reply, so that a process that tries again and again
+    /// lets others run.
+    pub(crate) fn no_proc() -> Self {
+        let (reply_to, reply) = reply_channel();
+        reply_to.fail(ExitReason::NoProc);
+        let nobody = Target::Name(Text::Static("nobody"));
+        Call::new(RequestId::sent(reply, nobody))
     }
 
     pub(crate) fn new(request: RequestId<R>) -> Self {

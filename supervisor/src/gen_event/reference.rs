@@ -297,10 +297,7 @@ impl<E: Clone + Send + 'static> EventManagerRef<E> {
         request: impl FnOnce(ReplyTo<R>) -> H::Request,
     ) -> HandlerCall<R> {
         let (asked, reply) = match self.pid() {
-            None => (
-                Call::failed(CallError::NoProc),
-                Call::failed(CallError::NoProc),
-            ),
+            None => (Call::no_proc(), Call::no_proc()),
             Some(pid) => {
                 let (reply_to, reply) = reply_channel();
                 let request: Box<dyn Any + Send> = Box::new(request(reply_to));

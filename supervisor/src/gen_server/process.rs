@@ -7,7 +7,7 @@
 
 #![allow(clippy::manual_async_fn, reason = "see above")]
 
-use std::any::{Any, type_name};
+use std::any::{Any, type_name, type_name_of_val};
 use std::future::Future;
 
 use regrow_runtime::proc_lib::{InitAck, Terminate, about_to_end};
@@ -248,6 +248,10 @@ struct Seen<'a, S> {
 impl<S: GenServer> Subject for Seen<'_, S> {
     fn state(&mut self) -> &mut dyn Any {
         self.server
+    }
+
+    fn state_type(&self) -> &'static str {
+        type_name_of_val(&*self.server)
     }
 
     fn parent(&self) -> Option<Pid> {

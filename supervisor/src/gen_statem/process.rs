@@ -10,7 +10,7 @@
 //! System messages are answered while a message is awaited, and at no other time. In boxes is what
 //! is rare and large: a machine that waits is as large as the largest of what it may be doing.
 
-use std::any::{Any, type_name};
+use std::any::{Any, type_name, type_name_of_val};
 use std::future::Future;
 use std::mem;
 use std::time::Duration;
@@ -298,6 +298,10 @@ struct Seen<'a, S: StateMachine> {
 impl<S: StateMachine> Subject for Seen<'_, S> {
     fn state(&mut self) -> &mut dyn Any {
         self.whole
+    }
+
+    fn state_type(&self) -> &'static str {
+        type_name_of_val(&*self.whole)
     }
 
     fn parent(&self) -> Option<Pid> {

@@ -303,7 +303,7 @@ impl<G: Hash + Eq + Clone + Send + Sync + 'static> Scope<G> {
     fn call<R: Send + 'static>(&self, request: impl FnOnce(ReplyTo<R>) -> Request<G>) -> Call<R> {
         match self.find().and_then(|groups| groups.server()) {
             Some(server) => ServerRef::from_pid(server).call(request).no_timeout(),
-            None => Call::failed(CallError::NoProc),
+            None => Call::no_proc(),
         }
     }
 }

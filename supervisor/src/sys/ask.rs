@@ -63,10 +63,12 @@ pub enum SysError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// The server's state is of another type.
-    #[error("the state is not a `{expected}`")]
+    #[error("the state is a `{found}`, not a `{expected}`")]
     WrongState {
         /// The type that was asked for.
         expected: &'static str,
+        /// The type that it is.
+        found: &'static str,
     },
     /// The closure panicked, or the clone of the state did. The state is as before.
     #[error("the callback failed, and the state is as before: {0}")]
@@ -114,7 +116,7 @@ fn ask<R: Send + 'static>(
     request: impl FnOnce(Answer<R>) -> SystemMessage,
 ) -> SysCall<R> {
     let Some(pid) = target.target() else {
-        return SysCall(Call::failed(CallError::NoProc));
+        return SysCall(Call::no_proc());
     };
     if try_self_pid() == Some(pid) {
         return SysCall(Call::failed(CallError::CallingSelf));
@@ -131,11 +133,11 @@ fn with_state<S: 'static, R: Send + 'static>(
     work: impl FnOnce(&mut S) -> R + Send + 'static,
 ) -> SysCall<R> {
     ask(target, |reply| {
-        SystemMessage::State(Box::new(move |state: &mut dyn Any| {
+        SystemMessage::State(Box::new(move |state: &mut dyn Any, found| {
             let expected = type_name::<S>();
             let answer = match state.downcast_mut::<S>() {
                 Some(state) => caught(|| work(state)).map_err(SysError::CallbackFailed),
-                None => Err(SysError::WrongState { expected }),
+                None => Err(SysError::WrongState { expected, found }),
             };
             reply.send(answer);
         }))

@@ -35,8 +35,8 @@ pub(crate) enum SystemMessage {
     TraceTo(Pid, bool, Answer<()>),
 }
 
-/// What is done with a state of some type.
-pub(super) type Work = Box<dyn FnOnce(&mut dyn Any) + Send>;
+/// What is done with a state of some type, whose name it is given.
+pub(super) type Work = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
 
 pub(super) type Answer<R> = ReplyTo<Result<R, SysError>>;
 
@@ -44,6 +44,8 @@ pub(super) type Answer<R> = ReplyTo<Result<R, SysError>>;
 pub(crate) trait Subject: Send {
     /// The state, as whoever asks for it knows its type.
     fn state(&mut self) -> &mut dyn Any;
+    /// The name of that type.
+    fn state_type(&self) -> &'static str;
     /// The process whose exit ends it.
     fn parent(&self) -> Option<Pid>;
     /// What has been set for it.
@@ -143,7 +145,10 @@ async fn carry_out(request: SystemMessage, subject: &mut impl Subject, suspended
             reply.send(Ok(()));
             return false;
         }
-        SystemMessage::State(work) => work(subject.state()),
+        SystemMessage::State(work) => {
+            let name = subject.state_type();
+            work(subject.state(), name);
+        }
         SystemMessage::GetStatus(reply) => reply.send(Ok(status(subject, suspended).await)),
         SystemMessage::Statistics(on, reply) => {
             let counting = match on {

@@ -243,3 +243,21 @@ fn other_messages_reach_all_handlers() {
         down(other).await;
     });
 }
+
+/// As a call of a server does.
+#[test]
+fn a_process_that_asks_a_missing_manager_in_a_loop_lets_others_run() {
+    run(|| async {
+        spawn(async {
+            let late = EventManager::<Happened>::new().name("late");
+            late.start().await.unwrap();
+        });
+        let manager = EventManagerRef::<Happened>::named("late");
+        let missing = Err(CallHandlerError::Call(CallError::NoProc));
+        let mut asked = missing.clone();
+        while asked == missing {
+            asked = manager.call(A, Query::Events).await;
+        }
+        assert_eq!(asked, Err(CallHandlerError::NotFound));
+    });
+}

@@ -190,3 +190,16 @@ fn a_thread_joins_processes_and_sees_who_is_there() {
         assert_eq!(SCOPE.get_members(&"g"), [member]);
     });
 }
+
+/// As a call does.
+#[test]
+fn a_process_that_asks_for_a_missing_scope_in_a_loop_lets_others_run() {
+    run(|| async {
+        spawn(async {
+            SCOPE.start().await.unwrap();
+        });
+        while let Err(error) = SCOPE.join("late", [self_pid()]).await {
+            assert_eq!(error, CallError::NoProc);
+        }
+    });
+}

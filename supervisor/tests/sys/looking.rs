@@ -31,10 +31,24 @@ fn a_state_of_another_type_is_told_and_touched_by_nobody() {
     run(|| async {
         let server = counter(1).await;
         let error = sys::get_state::<u64>(&server).await.unwrap_err();
-        assert_eq!(error, SysError::WrongState { expected: "u64" });
+        let found = std::any::type_name::<Counter>();
+        let expected = "u64";
+        assert_eq!(error, SysError::WrongState { expected, found });
         let error = sys::replace_state(&server, |_: &String| "x".into()).await;
         assert!(matches!(error, Err(SysError::WrongState { .. })));
         assert_eq!(server.call(Command::Get).await, Ok(1));
+    });
+}
+
+/// As a call does.
+#[test]
+fn a_process_that_asks_for_a_missing_name_in_a_loop_lets_others_run() {
+    run(|| async {
+        const NAME: Name<Command> = Name::new("late");
+        spawn(async { drop(Counter::start(7).name(NAME).await) });
+        while let Err(error) = sys::suspend(&NAME).await {
+            assert_eq!(error, SysError::Call(CallError::NoProc));
+        }
     });
 }
 
