@@ -438,7 +438,7 @@ async fn scenario(root: Pid) {
         match id {
             16 => kill("inventory", || INVENTORY.whereis()).await,
             // Who pays waits from here on, until payment is killed.
-            23 => while sys::suspend(&PAYMENT.server_ref()).await.is_err() {},
+            23 => while sys::suspend(&PAYMENT).await.is_err() {},
             25 => kill("the process of order 25", || ORDERS.whereis(&25)).await,
             28 => kill("payment", || PAYMENT.whereis()).await,
             32 => kill("the registry", || whereis(ORDERS.name())).await,

@@ -100,6 +100,7 @@ impl<M: Send + 'static> Name<M> {
     /// # Panics
     ///
     /// Outside a process.
+    #[track_caller]
     pub fn cast(&self, message: M) {
         self.server_ref().cast(message);
     }
@@ -142,6 +143,7 @@ impl<M: Send + 'static> Name<M> {
     /// # Panics
     ///
     /// Outside a process.
+    #[track_caller]
     pub fn whereis(&self) -> Option<Pid> {
         self.server_ref().pid()
     }

@@ -78,6 +78,7 @@ impl<M: Send + 'static> ServerRef<M> {
     ///
     /// For a name, outside a process: which runtime's names are meant is not known there, unless
     /// the reference was made with [`Name::server_ref_on`].
+    #[track_caller]
     pub fn pid(&self) -> Option<Pid> {
         self.target.pid()
     }
@@ -88,6 +89,7 @@ impl<M: Send + 'static> ServerRef<M> {
     /// # Panics
     ///
     /// For a name, outside a process.
+    #[track_caller]
     pub fn cast(&self, message: M) {
         if let Some(pid) = self.pid() {
             send(pid, message);
@@ -114,6 +116,7 @@ impl<M: Send + 'static> ServerRef<M> {
     /// # Panics
     ///
     /// For a name, outside a process.
+    #[track_caller]
     pub fn try_cast(&self, message: M) -> Result<(), TrySendError<M>> {
         match self.pid() {
             Some(pid) => try_send(pid, message),

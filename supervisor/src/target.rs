@@ -23,6 +23,15 @@ fn address(via: &Arc<dyn Via>) -> *const () {
     Arc::as_ptr(via).cast()
 }
 
+#[cold]
+#[track_caller]
+fn no_runtime(name: &str) -> ! {
+    panic!(
+        "the server name `{name}` can only be looked up in a process; \
+         elsewhere use `Name::server_ref_on` with a `Handle` (`Runtime::handle`)"
+    )
+}
+
 impl Target {
     /// Who is meant now.
     ///
@@ -30,14 +39,12 @@ impl Target {
     ///
     /// For a name of the current runtime, where there is none.
     #[inline]
+    #[track_caller]
     pub(crate) fn pid(&self) -> Option<Pid> {
         match self {
             Target::Pid(pid) => Some(*pid),
             Target::Name(name) if try_self_pid().is_some() => whereis(name.as_str()),
-            Target::Name(name) => {
-                let name = name.as_str();
-                panic!("the server name `{name}` can only be looked up in a process")
-            }
+            Target::Name(name) => no_runtime(name.as_str()),
             Target::NameOn(name) => name.0.whereis(name.1.as_str()),
             Target::Via(via) => via.whereis(),
         }

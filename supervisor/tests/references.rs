@@ -61,7 +61,7 @@ fn a_timer_for_a_name_reaches_whoever_has_it_then() {
 }
 
 #[test]
-#[should_panic(expected = "the server name `worker` can only be looked up in a process")]
+#[should_panic(expected = "in a process; elsewhere use `Name::server_ref_on`")]
 fn a_name_outside_a_process_panics_and_says_so() {
     WORKER.server_ref().cast(End(ExitReason::Normal));
 }

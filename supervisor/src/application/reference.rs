@@ -90,6 +90,7 @@ impl Applications {
     /// # Panics
     ///
     /// For [`current`](Applications::current), outside a process; so do all requests.
+    #[track_caller]
     pub fn pid(&self) -> Option<Pid> {
         self.server.pid()
     }
@@ -227,6 +228,7 @@ impl Applications {
     /// ```
     #[doc(alias = "System.stop")]
     #[doc(alias = "init:stop")]
+    #[track_caller]
     pub fn begin_shut_down(&self) {
         self.server.cast(Request::ShutDown);
     }
