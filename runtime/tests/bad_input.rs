@@ -321,6 +321,21 @@ fn an_answer_of_a_failed_start_that_nobody_waits_for_may_panic_when_dropped() {
 }
 
 #[test]
+fn a_crash_that_a_simulation_remembers_may_panic_when_dropped() {
+    let count = Arc::new(());
+    let inside = count.clone();
+    simulate(1, async move {
+        let bomb = Bomb(inside);
+        let end = async move { exit_with(ExitReason::error(Explosive(bomb))) };
+        let (_, reference) = spawn_monitor(async move { end.await });
+        // Not dropped here, where the panic would be this process's.
+        std::mem::forget(down(reference).await);
+    });
+    // One is forgotten above; the other goes with the thread of the simulation.
+    assert_eq!(Arc::strong_count(&count), 2);
+}
+
+#[test]
 fn a_reason_that_panics_when_it_is_shown_ends_no_program() {
     let end = || async { exit_with(ExitReason::error(Unspeakable)) };
     let runtime = Runtime::builder().workers(1).build().unwrap();

@@ -255,6 +255,7 @@ pub(super) fn with_loop<T>(
             });
         }
         worker.shared.give_up_timers();
+        driver.crashes.forget();
         local.end_simulation();
         Ok(result)
     })

@@ -11,6 +11,7 @@ use regrow_mailbox::SaveQueue;
 
 use super::driver::Loop;
 use super::{outside, slots, trace::Trace};
+use crate::panic::discard;
 use crate::pid::Pid;
 use crate::process::{turn, wake};
 use crate::reason::ExitReason;
@@ -94,6 +95,13 @@ impl Crashes {
         let mut crashes = self.0.borrow_mut();
         if !reason.is_normal_like() && crashes.len() < CRASHES {
             crashes.push((pid, reason.clone()));
+        }
+    }
+
+    /// While the thread can still contain a panic, which at its end aborts the program.
+    pub(super) fn forget(&self) {
+        for (_, reason) in self.0.take() {
+            discard("the drop of a reason", reason);
         }
     }
 }
