@@ -8,15 +8,34 @@ use rustc_hash::FxHashMap;
 
 use crate::Via;
 
-/// The tables of a runtime by name. One that is there stays, so that whoever has it finds what a
-/// supervisor of that name puts into it later.
-#[derive(Default)]
-pub(super) struct Tables(RwLock<FxHashMap<Arc<str>, Arc<Table>>>);
+/// The tables of a runtime by name. One that somebody has stays, so that they find what a
+/// supervisor of that name puts into it later; so does one whose partitions run.
+pub(super) struct Tables(RwLock<ByName>);
+
+struct ByName {
+    tables: FxHashMap<Arc<str>, Arc<Table>>,
+    /// At so many, look for tables that nobody needs.
+    clean_at: usize,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Tables(RwLock::new(ByName {
+            tables: FxHashMap::default(),
+            clean_at: 16,
+        }))
+    }
+}
 
 impl Tables {
     pub(super) fn named(&self, name: &str) -> Arc<Table> {
-        if let Some(table) = read(&self.0).get(name) {
+        if let Some(table) = read(&self.0).tables.get(name) {
             return table.clone();
+        }
+        let mut by_name = write(&self.0);
+        if by_name.tables.len() >= by_name.clean_at {
+            by_name.tables.retain(|_, table| Table::is_needed(table));
+            by_name.clean_at = 16.max(2 * by_name.tables.len());
         }
         let name: Arc<str> = name.into();
         let table = || {
@@ -25,10 +44,8 @@ impl Tables {
                 pids: RwLock::default(),
             })
         };
-        write(&self.0)
-            .entry(name.clone())
-            .or_insert_with(table)
-            .clone()
+        let table = by_name.tables.entry(name.clone()).or_insert_with(table);
+        table.clone()
     }
 }
 
@@ -39,6 +56,13 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Whether anybody else has it, or a partition lives. The supervisor's specs have it too, but
+    /// not those of temporary partitions.
+    fn is_needed(table: &Arc<Table>) -> bool {
+        let lives = |pid: &Option<Pid>| pid.is_some_and(seems_alive);
+        Arc::strong_count(table) > 1 || read(&table.pids).iter().any(lives)
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -115,4 +139,33 @@ fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 
 fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use regrow_runtime::{Runtime, receive, spawn};
+
+    use super::*;
+
+    #[test]
+    fn tables_of_supervisors_that_are_gone_do_not_pile_up() {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let tables = Tables::default();
+            let held = tables.named("held");
+            let lives = tables.named("lives");
+            lives.reset(1);
+            lives.set(0, Some(spawn(receive::<()>())));
+            let dead = tables.named("dead");
+            dead.reset(3);
+            drop((lives, dead));
+            for number in 0..1000 {
+                tables.named(&number.to_string());
+            }
+            assert!(read(&tables.0).tables.len() <= 16);
+            assert!(Arc::ptr_eq(&held, &tables.named("held")));
+            assert_eq!(tables.named("lives").len(), 1);
+            assert_eq!(tables.named("dead").len(), 0, "a new one");
+        });
+    }
 }
