@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -44,6 +45,18 @@ pub(crate) fn contained(report: impl FnOnce()) {
     let Err(reason) = caught(report) else { return };
     // Reported by the same means, in vain perhaps. This reason can be shown.
     let _ = caught(|| tracing::error!(target: "regrow::crash", %reason, "a report panicked"));
+}
+
+/// Drops something of the user's. A panic in its drop must not end who only had it by the way; nor,
+/// as the second of two while unwinding, the whole program.
+pub(crate) fn discard<T>(value: T) {
+    if !mem::needs_drop::<T>() {
+        return;
+    }
+    let Err(reason) = caught(|| drop(value)) else {
+        return;
+    };
+    let _ = caught(|| tracing::error!(target: "regrow::crash", %reason, "a drop panicked"));
 }
 
 /// Runs the user's code; a panic in it is the error.
@@ -119,6 +132,7 @@ impl Reporter {
             report!(error, "shutdown_error", self, spec,
                 { pid = %pid, reason = %reason, nb_children, },
                 "children did not shut down as expected");
+            discard(reason);
         }
     }
 

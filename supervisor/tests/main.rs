@@ -9,6 +9,7 @@ mod application;
 mod applications;
 mod asking;
 mod backoff;
+mod drops;
 mod dynamic;
 mod gen_event;
 mod gen_server;

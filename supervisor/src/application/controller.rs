@@ -21,7 +21,7 @@ use super::order::Single;
 use super::{
     ApplicationEnded, ApplicationInfo, StartApplicationError, StartType, StopApplicationError,
 };
-use crate::report::contained;
+use crate::report::{contained, discard};
 use crate::{Context, GenServer, Info, Next};
 
 /// What the controller can be asked, and what masters tell it.
@@ -85,11 +85,12 @@ impl GenServer for Controller {
 
     async fn handle_info(&mut self, info: Info, _: &mut Context<Self>) -> Next {
         // A master that has reported its end is not known any more.
-        if let Info::Exit(exit) = info
+        if let Info::Exit(exit) = &info
             && let Some(index) = self.entries.iter().position(|it| it.master == exit.pid)
         {
-            return self.ended(index, exit.reason);
+            return self.ended(index, exit.reason.clone());
         }
+        discard(info);
         Next::Continue
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use regrow_runtime::{ExitReason, Pid};
 
-use super::started::{Start, StartFunction, Starting, run_start};
+use super::started::{Start, StartFunction, Starting, Users, run_start};
 use super::{Backoff, Child, Restart, Shutdown};
 
 /// Whether a child is itself a supervisor. Decides the default [`Shutdown`], where it is counted
@@ -82,7 +82,11 @@ impl ChildSpec {
         C: Into<Child>,
         E: Into<ExitReason>,
     {
+        let start = Users(Some(start));
         let start = move || -> Starting {
+            let Users(Some(start)) = &start else {
+                unreachable!("taken by its drop only")
+            };
             let starting = start().into_future();
             Box::pin(async move {
                 match starting.await {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use regrow_runtime::{ExitReason, Message, Pid, catch_panic, self_pid};
 
 use super::{Backoff, SpecError};
+use crate::report::discard;
 use crate::{ServerRef, StartError};
 
 /// What a start function returns: the process it has started (and linked), or none.
@@ -45,8 +46,17 @@ impl Child {
     }
 
     /// The info, if there is any and it is of this type.
-    pub(crate) fn into_info<I: 'static>(self) -> Option<I> {
-        self.info?.downcast().ok()
+    pub(crate) fn into_info<I: 'static>(mut self) -> Option<I> {
+        self.info.take()?.downcast().ok()
+    }
+}
+
+impl Drop for Child {
+    /// Often in the supervisor's process, which must not end because of somebody's info.
+    fn drop(&mut self) {
+        if let Some(info) = self.info.take() {
+            discard(info);
+        }
     }
 }
 
@@ -68,6 +78,16 @@ impl<M: Send + 'static> From<ServerRef<M>> for Child {
     /// [ignored](Child::ignored).
     fn from(server: ServerRef<M>) -> Self {
         server.pid().into()
+    }
+}
+
+/// A start function of the user's. What it has captured is dropped in the supervisor's process more
+/// often than not, which must not end because of that.
+pub(super) struct Users<F>(pub(super) Option<F>);
+
+impl<F> Drop for Users<F> {
+    fn drop(&mut self) {
+        discard(self.0.take());
     }
 }
 

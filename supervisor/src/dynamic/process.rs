@@ -11,7 +11,7 @@ use super::{DynamicSupervisor, INTENSITY_DEFAULT, PERIOD_DEFAULT};
 use crate::child::{AfterExit, Attempt, Retries, Retry, after_exit, stop_one};
 use crate::gen_server::ServerName;
 use crate::intensity::{Intensity, Verdict};
-use crate::report::Reporter;
+use crate::report::{Reporter, discard};
 use crate::supervisor::start_failed;
 use crate::tree::{Describe, Description};
 use crate::{
@@ -70,14 +70,25 @@ impl GenServer for Process {
 
     async fn handle_info(&mut self, info: Info, _: &mut Context<Self>) -> Next {
         match info {
-            Info::Exit(exit) => return self.child_exited(exit).await,
+            Info::Exit(exit) => {
+                let reason = exit.reason.clone();
+                let next = self.child_exited(exit).await;
+                discard(reason);
+                return next;
+            }
             Info::Message(message) => match message.downcast::<Describe>() {
                 Ok(Describe(reply)) => reply.send(Description::Dynamic {
                     children: self.which_children(),
                 }),
-                Err(other) => self.reporter.unexpected(&other.type_name()),
+                Err(other) => {
+                    self.reporter.unexpected(&other.type_name());
+                    discard(other);
+                }
             },
-            other => self.reporter.unexpected(&other),
+            other => {
+                self.reporter.unexpected(&other);
+                discard(other);
+            }
         }
         Next::Continue
     }

@@ -10,7 +10,7 @@ use regrow_runtime::{
 };
 use rustc_hash::FxHashMap;
 
-use crate::report::{Reporter, ShutdownErrors};
+use crate::report::{Reporter, ShutdownErrors, discard};
 use crate::{ChildSpec, Shutdown};
 
 /// How many are told in one turn. There may be millions, and a long turn would hold up others.
@@ -65,6 +65,8 @@ impl Stopping {
             stopping.take(receive_any().await, reporter);
         }
         reporter.shutdown_errors(stopping.errors);
+        stopping.exits.into_values().for_each(discard);
+        stopping.unanswered.into_iter().for_each(discard);
     }
 
     fn tell(&mut self, pid: Pid, spec: Arc<ChildSpec>) {

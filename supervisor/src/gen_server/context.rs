@@ -12,7 +12,7 @@ use super::not_started::NotStarted;
 use super::wait::{EventTimeout, Time, Wait, Wanted};
 use super::{GenServer, Next};
 use crate::ServerRef;
-use crate::report::contained;
+use crate::report::{contained, discard};
 use crate::sys::Sys;
 
 /// What a server knows about itself; every callback gets it.
@@ -367,7 +367,7 @@ impl<S> Context<S> {
             None => (None, None),
         };
         if let Wanted::Timeout(_) = wanted {
-            contained(|| drop(event.take())); // the user's message
+            discard(event.take()); // the user's message
         }
         Wait::plan(wanted, event, hibernate_after, monotonic_time()).map(Box::new)
     }
@@ -385,7 +385,7 @@ impl<S> Context<S> {
     pub(super) fn send_late_replies(&mut self) {
         let Some(rare) = self.existing() else { return };
         for reply in mem::take(&mut rare.late_replies) {
-            reply();
+            contained(reply); // drops the value if nobody waits for it
         }
     }
 }

@@ -16,7 +16,7 @@ use std::future::Future;
 use regrow_runtime::{ExitReason, MonitorRef, process_info, self_pid};
 
 use crate::behaviour::Server;
-use crate::report::contained;
+use crate::report::{contained, discard};
 use crate::sys::FormatStatus;
 
 pub use context::Context;
@@ -142,6 +142,7 @@ pub trait GenServer: Sized + Send + 'static {
                     "unexpected message dropped"
                 );
             });
+            discard(info);
             Next::Continue
         }
     }

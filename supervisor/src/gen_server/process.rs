@@ -21,7 +21,7 @@ use super::report;
 use super::wait::{Expired, Wait, Wanted};
 use super::{Context, GenServer, Info, Next};
 use crate::behaviour::Birth;
-use crate::report::{caught, contained};
+use crate::report::{caught, discard};
 use crate::sys::{self, Subject, Sys, SystemMessage};
 
 /// The text of a message whose text panicked.
@@ -214,7 +214,7 @@ async fn wait_for<S: GenServer>(
             },
         };
         let Event::System(request) = event else {
-            contained(|| drop(wait)); // with the message of an event timeout, which is the user's
+            discard(wait); // with the message of an event timeout, which is the user's
             return event;
         };
         if let Some(reason) = system(request, server, cx, wait.is_hibernating()).await {

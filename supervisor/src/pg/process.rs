@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::Event;
 use super::groups::{Groups, Members};
-use crate::report::contained;
+use crate::report::{contained, discard};
 use crate::{Context, GenServer, Info, Next};
 
 pub(super) enum Request<G: Send + 'static> {
@@ -106,17 +106,18 @@ impl<G: Hash + Eq + Clone + Send + Sync + 'static> GenServer for Process<G> {
     }
 
     async fn handle_info(&mut self, info: Info, _: &mut Context<Self>) -> Next {
-        match info {
-            Info::Down(down) => self.ended(&down),
-            other => contained(|| {
+        match &info {
+            Info::Down(down) => self.ended(down),
+            _ => contained(|| {
                 tracing::warn!(
                     target: "regrow::pg",
                     pid = %self.pid,
-                    info = ?other,
+                    ?info,
                     "unexpected message dropped"
                 );
             }),
         }
+        discard(info);
         Next::Continue
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use regrow_runtime::{ExitReason, Pid, seems_alive, trap_exit};
 
 use super::shared::Shared;
-use crate::report::contained;
+use crate::report::{contained, discard};
 use crate::{Context, GenServer, Info, Next};
 
 pub(super) struct Partition<K, V, M>
@@ -51,20 +51,21 @@ where
     }
 
     async fn handle_info(&mut self, info: Info, _: &mut Context<Self>) -> Next {
-        match info {
+        match &info {
             // A process may send an exit signal and live on.
             Info::Exit(exit) if !seems_alive(exit.pid) => self.shared.table.owner_ended(exit.pid),
             Info::Exit(_) => {}
-            other => contained(|| {
+            _ => contained(|| {
                 tracing::warn!(
                     target: "regrow::registry",
                     registry = %self.shared.name,
                     pid = %self.pid,
-                    info = ?other,
+                    ?info,
                     "unexpected message dropped"
                 );
             }),
         }
+        discard(info);
         Next::Continue
     }
 }

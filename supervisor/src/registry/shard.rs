@@ -7,11 +7,21 @@ use std::mem;
 
 use rustc_hash::FxHashMap;
 
+use crate::report::discard;
+
 /// What is to be dropped when no lock is held any more: drops are the user's code, and may come
 /// back here.
 pub(super) struct Trash<K, V> {
     pub(super) keys: Vec<K>,
     pub(super) values: Vec<V>,
+}
+
+impl<K, V> Drop for Trash<K, V> {
+    /// Each for itself: one whose drop panics keeps none of the others.
+    fn drop(&mut self) {
+        self.keys.drain(..).for_each(discard);
+        self.values.drain(..).for_each(discard);
+    }
 }
 
 impl<K, V> Trash<K, V> {

@@ -229,7 +229,7 @@ pub fn replace_state<S: 'static>(
         let after = replace(state);
         let before = std::mem::replace(state, after);
         // Its drop is the user's, and may fail when all is done.
-        crate::report::contained(|| drop(before));
+        crate::report::discard(before);
     })
 }
 

@@ -21,7 +21,7 @@ use super::{INTENSITY_DEFAULT, PERIOD_DEFAULT, Supervisor, SupervisorRef};
 use crate::child::{Retries, stop_one};
 use crate::gen_server::ServerName;
 use crate::intensity::Intensity;
-use crate::report::{Reporter, Started};
+use crate::report::{Reporter, Started, discard};
 use crate::tree::Describe;
 use crate::{
     Child, ChildSpec, ChildState, Context, GenServer, Info, Next, Restart, SpecError, StartError,
@@ -96,12 +96,23 @@ impl GenServer for Process {
 
     async fn handle_info(&mut self, info: Info, _: &mut Context<Self>) -> Next {
         match info {
-            Info::Exit(exit) => return self.child_exited(exit).await,
+            Info::Exit(exit) => {
+                let reason = exit.reason.clone();
+                let next = self.child_exited(exit).await;
+                discard(reason);
+                return next;
+            }
             Info::Message(message) => match message.downcast::<Describe>() {
                 Ok(Describe(reply)) => reply.send(self.describe()),
-                Err(other) => self.reporter.unexpected(&other.type_name()),
+                Err(other) => {
+                    self.reporter.unexpected(&other.type_name());
+                    discard(other);
+                }
             },
-            other => self.reporter.unexpected(&other),
+            other => {
+                self.reporter.unexpected(&other);
+                discard(other);
+            }
         }
         Next::Continue
     }

@@ -386,8 +386,6 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
     /// Ends everything that belongs to the stream.
     fn close(&mut self) {
         self.ended = true;
-        self.asked = None;
-        self.works = None;
         if let Some(spawner) = self.spawner.take() {
             // First, so that its end is nothing to us.
             if self.consumer == try_self_pid() {
@@ -395,6 +393,9 @@ impl<T: Send + 'static> AsyncStream<'_, T> {
             }
             send(spawner, Request::<T>::Close);
         }
+        // Last, since their drops are the user's.
+        self.asked = None;
+        self.works = None;
     }
 }
 
