@@ -8,7 +8,7 @@ use regrow_runtime::{
     send, spawn, spawn_link,
 };
 use regrow_supervisor::{
-    Application, ApplicationEnded, Applications, ChildSpec, Context, GenServer, Next,
+    Application, ApplicationEnded, Applications, CallError, ChildSpec, Context, GenServer, Next,
     StartApplicationError, StartType, StopApplicationError, Strategy, Supervisor,
 };
 
@@ -425,5 +425,56 @@ fn the_applications_end_with_the_process_that_started_their_controller() {
         while Applications::current().pid().is_some() {
             regrow_runtime::sleep(millis(1)).await;
         }
+    });
+}
+
+#[test]
+fn one_that_hangs_in_its_start_does_not_hold_up_the_end_of_all() {
+    run(|| async {
+        for hangs_in_hook in [false, true] {
+            let applications = controller().await;
+            applications.start(telling("other")).await.unwrap();
+            let test = self_pid();
+            let slow = Application::new("slow").root(move || async move {
+                if !hangs_in_hook {
+                    send(test, self_pid());
+                    receive::<()>().await;
+                }
+                Root::start_link(("slow", test)).await
+            });
+            let slow = slow.started(move |root| async move {
+                send(test, root);
+                receive::<()>().await;
+            });
+            let starter = applications.clone();
+            spawn(async move { send(test, starter.start(slow).await) });
+            let hanging = receive::<Pid>().await;
+            assert_eq!(applications.shut_down().await, Ok(()));
+            assert!(!is_alive(hanging).await);
+            if hangs_in_hook {
+                assert_eq!(receive::<Told>().await, Told::RootEnds("slow"));
+            }
+            expect_orderly_stop("other").await;
+            let told = receive::<Result<(), StartApplicationError>>().await;
+            let shut_down = CallError::Exit(ExitReason::Shutdown);
+            assert_eq!(told, Err(StartApplicationError::Call(shut_down)));
+        }
+    });
+}
+
+#[test]
+fn one_that_hangs_in_its_start_ends_when_the_controller_is_killed() {
+    run(|| async {
+        let applications = controller().await;
+        let test = self_pid();
+        let slow = Application::new("slow").root(move || async move {
+            send(test, self_pid());
+            Ok::<Pid, ExitReason>(receive::<Pid>().await)
+        });
+        let starter = applications.clone();
+        spawn(async move { starter.start(slow).await });
+        let master = receive::<Pid>().await;
+        exit(applications.pid().unwrap(), ExitReason::Kill);
+        assert_eq!(down(master).await, ExitReason::Shutdown);
     });
 }

@@ -1,34 +1,53 @@
 //! The process of one application: the parent of its root (OTP: `application_master`).
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
 use regrow_runtime::{
-    Down, Exit, ExitReason, Message, MonitorRef, Pid, catch_panic, exit, monitor, receive_any,
-    receive_down, send, set_label,
+    Down, Exit, ExitReason, Message, MonitorRef, Pid, catch_panic, exit, monitor, receive,
+    receive_any, receive_down, receive_exit, send, set_label,
 };
 
 use super::controller::{Report, Request};
 use super::order::Single;
 use super::{Hook, Root, StartApplicationError};
+use crate::report::discard;
 
 /// From the controller: stop the application.
 pub(super) struct Stop;
 
 /// The body of the process; it traps exits.
 ///
-/// It reports its start, and if that succeeded its end, and is then gone.
-pub(super) async fn run(single: Single, controller: Pid) {
+/// It reports its start, and if that succeeded its end, and is then gone. If it is to stop before it
+/// has started, it reports nothing, and what there is of the root learns of it by its link.
+pub(super) async fn run(single: Single, controller: Pid) -> ExitReason {
     let Single { name, parts, .. } = single;
     set_label(name.clone());
     let report = |what| send(controller, Request::Report(name.clone(), what));
-    let root = match start(parts.root).await {
-        Ok(root) => root,
-        Err(error) => return report(Report::Started(Err(error))),
+    let root = match unless_stopped(controller, start(parts.root)).await {
+        Some(Ok(root)) => root,
+        Some(Err(error)) => {
+            report(Report::Started(Err(error)));
+            return ExitReason::Normal;
+        }
+        None => return ExitReason::Shutdown,
     };
     let reference = monitor(root);
-    if let Some(started) = parts.started
-        && let Err(reason) = run_hook(started, root).await
-    {
-        stop(root, reference).await;
-        return report(Report::Started(Err(StartApplicationError::Hook(reason))));
+    if let Some(started) = parts.started {
+        match unless_stopped(controller, run_hook(started, root)).await {
+            Some(Ok(())) => {}
+            Some(Err(reason)) => {
+                stop(root, reference).await;
+                let error = StartApplicationError::Hook(reason);
+                report(Report::Started(Err(error)));
+                return ExitReason::Normal;
+            }
+            None => {
+                stop(root, reference).await;
+                return ExitReason::Shutdown;
+            }
+        }
     }
     report(Report::Started(Ok(root)));
     let ended = wait(reference, controller).await;
@@ -50,6 +69,24 @@ pub(super) async fn run(single: Single, controller: Pid) {
         reason = broken;
     }
     report(Report::Ended(reason));
+    ExitReason::Normal
+}
+
+/// None if the application is to be stopped meanwhile: whoever ends all of them does not wait for
+/// one that hangs in its start.
+async fn unless_stopped<T>(controller: Pid, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let (mut stop, mut ended) = (pin!(receive::<Stop>()), pin!(receive_exit(controller)));
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(value));
+        }
+        if stop.as_mut().poll(cx).is_ready() || ended.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 async fn start(root: Option<Root>) -> Result<Pid, StartApplicationError> {
@@ -85,5 +122,6 @@ async fn wait(root: MonitorRef, controller: Pid) -> Option<ExitReason> {
         {
             return Some(down.reason.clone());
         }
+        discard(message);
     }
 }
