@@ -38,7 +38,8 @@ pub enum NodeKind {
     Supervisor(Strategy),
     /// A dynamic supervisor.
     DynamicSupervisor,
-    /// A child whose spec says supervisor, but which has no process or did not answer as one.
+    /// A child whose spec says supervisor, but which has no process, did not answer as one, or is
+    /// one of those above it.
     SilentSupervisor,
 }
 
@@ -119,7 +120,7 @@ pub fn print_tree(root: Pid) -> impl Future<Output = Result<Tree, CallError>> + 
             restart: None,
             children: Vec::new(),
         };
-        fill(&mut tree, description).await;
+        fill(&mut tree, description, &mut vec![root]).await;
         Ok(tree)
     })
 }
@@ -129,11 +130,13 @@ async fn describe(supervisor: Pid) -> Result<Description, CallError> {
     supervisor.call(Describe).timeout(ANSWER_MAX).await
 }
 
-/// Puts what a supervisor has said into its node. Boxed, since it recurses.
-fn fill(
-    tree: &mut Tree,
+/// Puts what a supervisor has said into its node, which is the last of `path`. Boxed, since it
+/// recurses.
+fn fill<'a>(
+    tree: &'a mut Tree,
     description: Description,
-) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    path: &'a mut Vec<Pid>,
+) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
     Box::pin(async move {
         let children = match description {
             Description::Static { strategy, children } => {
@@ -147,12 +150,12 @@ fn fill(
             }
         };
         for child in children {
-            tree.children.push(look_into(child).await);
+            tree.children.push(look_into(child, path).await);
         }
     })
 }
 
-async fn look_into(child: ChildInfo) -> Tree {
+async fn look_into(child: ChildInfo, path: &mut Vec<Pid>) -> Tree {
     let name = match child.state.pid() {
         Some(pid) => process_info(pid).await.and_then(|info| info.name),
         None => None,
@@ -171,9 +174,13 @@ async fn look_into(child: ChildInfo) -> Tree {
     // Only children said to be supervisors are asked: a worker would not understand.
     if child.child_type == ChildType::Supervisor
         && let Some(pid) = child.state.pid()
+        // A start function may return anybody, one of those above it too.
+        && !path.contains(&pid)
         && let Ok(description) = describe(pid).await
     {
-        fill(&mut tree, description).await;
+        path.push(pid);
+        fill(&mut tree, description, path).await;
+        path.pop();
     }
     tree
 }

@@ -1,4 +1,4 @@
-use regrow_runtime::{ExitReason, process_info, receive, self_pid};
+use regrow_runtime::{ExitReason, exit, process_info, receive, self_pid};
 use regrow_supervisor::{
     CallError, ChildSpec, ChildState, DynamicSupervisor, DynamicSupervisorRef, GenServer, NodeKind,
     Restart, Shutdown, Strategy, Supervisor, print_tree,
@@ -139,5 +139,30 @@ fn the_root_must_be_a_supervisor() {
         assert_eq!(print_tree(pid).await, Err(CallError::NoReply));
         worker.stop(ExitReason::Normal, None).await.unwrap();
         assert_eq!(print_tree(pid).await, Err(CallError::NoProc));
+    });
+}
+
+#[test]
+fn a_supervisor_whose_child_is_one_of_those_above_it_is_shown_once() {
+    run(|| async {
+        let root = supervisor(Strategy::OneForOne).start_link().await.unwrap();
+        let pid = root.pid().unwrap();
+        let up =
+            move || ChildSpec::supervisor("up", move || async move { Ok::<_, ExitReason>(pid) });
+        let below = move || supervisor(Strategy::OneForOne).child(up()).start_link();
+        root.start_child(ChildSpec::supervisor("below", below))
+            .await
+            .unwrap();
+        let tree = print_tree(pid).await.unwrap();
+        let up = &tree.children[0].children[0];
+        assert_eq!(up.state, ChildState::Running(pid));
+        assert_eq!(
+            (up.kind, up.children.len()),
+            (NodeKind::SilentSupervisor, 0)
+        );
+        // By themselves they would wait for each other.
+        exit(tree.children[0].state.pid().unwrap(), ExitReason::Kill);
+        exit(pid, ExitReason::Kill);
+        assert_eq!(supervisor_exited(&root).await, ExitReason::Killed);
     });
 }
