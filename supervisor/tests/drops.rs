@@ -8,9 +8,11 @@ use regrow_runtime::{
     ExitReason, Pid, exit, is_alive, receive, reply_channel, self_pid, send, sleep, spawn,
     spawn_link, whereis,
 };
+use regrow_supervisor::gen_event::{self, EventManager, Handler};
+use regrow_supervisor::gen_statem::{self, Event, StateMachine, Transition};
 use regrow_supervisor::{
     Applications, Child, ChildSpec, Context, DynamicSupervisor, DynamicSupervisorRef, Next,
-    Registry, Restart, ServerRef, Strategy, SupervisorRef, Unique, pg, sys,
+    Registry, Restart, ServerRef, Strategy, SupervisorRef, Task, Unique, pg, sys,
 };
 
 use crate::common::*;
@@ -250,5 +252,160 @@ fn a_late_reply_that_nobody_waits_for_changes_no_reason() {
         });
         assert_eq!(exited(server.pid().unwrap()).await, ExitReason::Shutdown);
         assert_eq!(whereis("empty"), None);
+    });
+}
+
+/// A machine that postpones everything until it is told to go on.
+struct Machine(Pid);
+
+/// A state that can neither be dropped nor compared without a panic, if it is said so.
+#[derive(Debug)]
+struct Mood {
+    comparable: bool,
+    droppable: bool,
+}
+
+const CALM: Mood = Mood {
+    comparable: true,
+    droppable: true,
+};
+
+impl PartialEq for Mood {
+    fn eq(&self, other: &Self) -> bool {
+        assert!(self.comparable && other.comparable, "do not compare");
+        self.droppable == other.droppable
+    }
+}
+
+impl Drop for Mood {
+    fn drop(&mut self) {
+        assert!(self.droppable, "do not drop");
+    }
+}
+
+enum Input {
+    Become(Mood),
+    Postpone(Bomb),
+}
+
+impl StateMachine for Machine {
+    type Args = Pid;
+    type State = Mood;
+    type Message = Input;
+    type Timer = ();
+
+    async fn init(
+        test: Pid,
+        _: &mut gen_statem::Context<Self>,
+    ) -> Result<(Mood, Self), ExitReason> {
+        Ok((CALM, Machine(test)))
+    }
+
+    async fn handle(
+        &mut self,
+        event: Event<Input>,
+        _: &Mood,
+        cx: &mut gen_statem::Context<Self>,
+    ) -> Transition<Mood> {
+        match event {
+            Event::Message(Input::Become(mood)) => return Transition::NextState(mood),
+            other => cx.postpone(other),
+        }
+        Transition::KeepState
+    }
+
+    async fn terminate(
+        &mut self,
+        reason: &ExitReason,
+        _: &Mood,
+        _: &mut gen_statem::Context<Self>,
+    ) {
+        send(self.0, reason.clone());
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_compared_or_dropped_is_a_panic_and_terminate_runs() {
+    run(|| async {
+        let machine = Machine::start_link(self_pid()).await.unwrap();
+        let comparable = false;
+        machine.cast(Input::Become(Mood { comparable, ..CALM }));
+        let reason = receive::<ExitReason>().await;
+        assert!(reason.to_string().ends_with("do not compare"), "{reason}");
+        assert_eq!(exited(machine.pid().unwrap()).await, reason);
+
+        let machine = Machine::start_link(self_pid()).await.unwrap();
+        let droppable = false;
+        machine.cast(Input::Become(Mood { droppable, ..CALM }));
+        machine.cast(Input::Become(CALM));
+        let reason = receive::<ExitReason>().await;
+        assert!(reason.to_string().ends_with("do not drop"), "{reason}");
+        assert_eq!(exited(machine.pid().unwrap()).await, reason);
+    });
+}
+
+#[test]
+fn what_a_machine_has_postponed_is_dropped_one_by_one() {
+    run(|| async {
+        for kill in [false, true] {
+            let machine = Machine::start_link(self_pid()).await.unwrap();
+            for _ in 0..3 {
+                machine.cast(Input::Postpone(Bomb));
+            }
+            sys::get_status(&machine).await.unwrap();
+            let pid = machine.pid().unwrap();
+            if kill {
+                exit(pid, ExitReason::Kill);
+                assert_eq!(exited(pid).await, ExitReason::Killed);
+            } else {
+                shut_down(pid).await;
+            }
+        }
+    });
+}
+
+/// A handler that does nothing.
+struct Idle {
+    _bomb: Bomb,
+}
+
+#[derive(Clone)]
+struct Happened(#[expect(dead_code, reason = "for its drop")] Arc<Bomb>);
+
+impl Handler<Happened> for Idle {
+    type Request = ();
+
+    async fn handle_event(&mut self, _: Happened) -> gen_event::Next {
+        gen_event::Next::Continue
+    }
+}
+
+#[test]
+fn neither_events_nor_messages_nor_handlers_end_a_manager() {
+    run(|| async {
+        let manager = EventManager::new().start_link().await.unwrap();
+        let pid = manager.pid().unwrap();
+        manager.notify(Happened(Arc::new(Bomb)));
+        send(pid, Bomb);
+        for id in ["a", "b", "c"] {
+            let added = manager.add_handler(id, || async { Ok(Idle { _bomb: Bomb }) });
+            added.await.unwrap();
+        }
+        send(pid, Bomb);
+        assert_eq!(manager.which_handlers().await.unwrap().len(), 3);
+        exit(pid, ExitReason::Kill);
+        assert_eq!(exited(pid).await, ExitReason::Killed);
+    });
+}
+
+#[test]
+fn what_a_stream_has_ready_is_dropped_one_by_one() {
+    run(|| async {
+        let all = (0..8).map(|_| ());
+        let mut stream = Task::async_stream(all, |()| async { Bomb }).max_concurrency(8);
+        std::mem::forget(stream.next().await);
+        sleep(millis(5)).await;
+        drop(stream);
+        alone().await;
     });
 }

@@ -12,7 +12,7 @@ use regrow_runtime::{ExitReason, Pid, catch_panic, link, self_pid, send, unlink}
 
 use super::{Handler, HandlerExit, HandlerInfo, Next, Removal, report_failure};
 use crate::Info;
-use crate::report::caught;
+use crate::report::{caught, discard};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -111,6 +111,13 @@ pub(super) struct Handlers<E> {
     parent: Option<Pid>,
 }
 
+impl<E> Drop for Handlers<E> {
+    /// Of a manager that was killed. Each for itself: two whose drops panic would abort the program.
+    fn drop(&mut self) {
+        self.entries.drain(..).for_each(discard);
+    }
+}
+
 impl<E: Clone + Send + 'static> Handlers<E> {
     pub(super) fn new(parent: Option<Pid>) -> Self {
         Handlers {
@@ -173,6 +180,7 @@ impl<E: Clone + Send + 'static> Handlers<E> {
             let next = catch_panic(async { handler.handle_event(event).await }).await;
             self.go_on(at, next).await;
         }
+        discard(event); // if nobody has had it
     }
 
     pub(super) async fn info(&mut self, info: Info) {
@@ -182,6 +190,7 @@ impl<E: Clone + Send + 'static> Handlers<E> {
             let next = caught(|| handler.handle_info(&info));
             self.go_on(at, next).await;
         }
+        discard(info);
     }
 
     pub(super) async fn call(&mut self, key: &Key, request: Box<dyn Any + Send>) -> Asked {
@@ -238,7 +247,7 @@ impl<E: Clone + Send + 'static> Handlers<E> {
     /// Removes a handler that nobody wants.
     async fn discard(&mut self, at: usize, why: Removal) {
         let gone = self.remove(at, why).await;
-        let _ = caught(|| drop(gone));
+        discard(gone);
     }
 
     /// Ends a handler: itself, or the panic of its `terminate`.
@@ -262,7 +271,7 @@ impl<E: Clone + Send + 'static> Handlers<E> {
         match terminated {
             Ok(()) => Ok(handler.into_any()),
             Err(reason) => {
-                let _ = caught(|| drop(handler));
+                discard(handler);
                 Err(reason)
             }
         }

@@ -136,7 +136,11 @@ impl<S: StateMachine> Running<S> {
 
     /// Returns what the process is to end with.
     async fn live(&mut self) -> ExitReason {
-        let End { reason, last } = *self.serve().await;
+        // With what is the user's beside the callbacks: how states compare, and what is dropped.
+        let End { reason, last } = *match catch_panic(self.serve()).await {
+            Ok(end) => end,
+            Err(reason) => self.end(reason),
+        };
         about_to_end();
         let (state, machine) = &mut self.whole;
         let terminated = catch_panic(machine.terminate(&reason, state, &mut self.cx)).await;

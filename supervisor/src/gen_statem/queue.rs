@@ -31,6 +31,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::Event;
+use crate::report::discard;
 
 /// Which timeout. At most one of each runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +98,15 @@ struct Timeout<M, T, R> {
     content: M,
     /// `None` for one of no time, which is due.
     timer: Option<R>,
+}
+
+impl<M, T, C: Clock> Drop for Queue<M, T, C> {
+    /// Each for itself: two whose drops panic would abort the program.
+    fn drop(&mut self) {
+        self.events.drain(..).for_each(discard);
+        self.postponed.drain(..).for_each(discard);
+        self.timeouts.drain(..).for_each(discard);
+    }
 }
 
 impl<M, T: PartialEq, C: Clock> Queue<M, T, C> {

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 
 use super::window::Window;
 use super::{OnTimeout, Origin};
+use crate::report::discard;
 use crate::task::TaskError;
 use crate::task::start::{Work, start_with_work};
 use crate::{Shutdown, StartChildError};
@@ -248,6 +249,7 @@ impl<T: Send + 'static> Spawner<T> {
     fn kill_all(&mut self) {
         for running in std::mem::take(&mut self.running).into_values() {
             exit(running.pid, ExitReason::Kill);
+            discard(running.value);
         }
     }
 }

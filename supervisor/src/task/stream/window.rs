@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::report::discard;
+
 /// Outcomes by the number of their task, and which of them is next.
 #[derive(Debug)]
 pub(super) struct Window<T> {
@@ -11,6 +13,15 @@ pub(super) struct Window<T> {
     /// Of an ordered window by the number of the task, else by the order in which they came.
     outcomes: BTreeMap<u64, T>,
     came: u64,
+}
+
+impl<T> Drop for Window<T> {
+    /// Each for itself: two whose drops panic would abort the program.
+    fn drop(&mut self) {
+        std::mem::take(&mut self.outcomes)
+            .into_values()
+            .for_each(discard);
+    }
 }
 
 impl<T> Window<T> {
