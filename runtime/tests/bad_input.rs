@@ -327,7 +327,7 @@ fn a_crash_that_a_simulation_remembers_may_panic_when_dropped() {
     simulate(1, async move {
         let bomb = Bomb(inside);
         let end = async move { exit_with(ExitReason::error(Explosive(bomb))) };
-        let (_, reference) = spawn_monitor(async move { end.await });
+        let (_, reference) = spawn_monitor(end);
         // Not dropped here, where the panic would be this process's.
         std::mem::forget(down(reference).await);
     });
