@@ -186,6 +186,9 @@ impl Applications {
     /// for it without limit. A program that [`run`](Application::run)s ends with this, with exit
     /// code 0.
     ///
+    /// An application that is still in its start is not waited for: its start is given up, and what
+    /// there is of its root is told to shut down.
+    ///
     /// It is for a process outside of the trees. One inside is stopped while it waits; a hook would
     /// wait for its own end: see [`begin_shut_down`](Applications::begin_shut_down).
     ///
