@@ -12,7 +12,7 @@ use regrow_runtime::{ExitReason, Pid, catch_panic, link, self_pid, send, unlink}
 
 use super::{Handler, HandlerExit, HandlerInfo, Next, Removal, report_failure};
 use crate::Info;
-use crate::report::{caught, discard};
+use crate::report::{caught, contained, discard};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -173,8 +173,11 @@ impl<E: Clone + Send + 'static> Handlers<E> {
     pub(super) async fn notify(&mut self, event: E) {
         let mut event = Some(event);
         for at in (0..self.entries.len()).rev() {
-            let event = if at == 0 { event.take() } else { event.clone() };
-            let Some(event) = event else { return };
+            let event = match at {
+                0 => event.take(),
+                _ => event.as_ref().and_then(copied),
+            };
+            let Some(event) = event else { break };
             let handler = &mut self.entries[at].handler;
             // Called where its panic is caught, as all of them.
             let next = catch_panic(async { handler.handle_event(event).await }).await;
@@ -287,4 +290,16 @@ impl<E: Clone + Send + 'static> Handlers<E> {
             send(adder, HandlerExit { manager, id, why });
         }
     }
+}
+
+/// An event for one of several handlers. A copy that cannot be made is not their fault, nor the
+/// manager's: those that are left do not get it.
+fn copied<E: Clone>(event: &E) -> Option<E> {
+    let copied = caught(|| event.clone());
+    if let Err(reason) = &copied {
+        contained(|| {
+            tracing::error!(target: "regrow::crash", %reason, "the clone of an event panicked");
+        });
+    }
+    copied.ok()
 }

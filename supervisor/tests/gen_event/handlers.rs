@@ -261,3 +261,44 @@ fn a_process_that_asks_a_missing_manager_in_a_loop_lets_others_run() {
         assert_eq!(asked, Err(CallHandlerError::NotFound));
     });
 }
+
+/// An event of which no copy can be made.
+struct Only;
+
+impl Clone for Only {
+    fn clone(&self) -> Self {
+        panic!("there is only one");
+    }
+}
+
+/// Tells of each event.
+struct Teller(Pid);
+
+impl Handler<Only> for Teller {
+    type Request = ();
+
+    async fn handle_event(&mut self, _: Only) -> Next {
+        send(self.0, "an event");
+        Next::Continue
+    }
+}
+
+#[test]
+fn an_event_that_cannot_be_copied_ends_neither_the_manager_nor_a_handler() {
+    run(|| async {
+        let manager = EventManager::new().start_link().await.unwrap();
+        let test = self_pid();
+        for id in ["a", "b"] {
+            let added = manager.add_handler(id, move || async move { Ok(Teller(test)) });
+            added.await.unwrap();
+        }
+        manager.sync_notify(Only).await.unwrap();
+        assert_eq!(manager.which_handlers().await.unwrap().len(), 2);
+        assert_none::<&str>().await;
+        // For one alone none has to be made.
+        let b = HandlerId::<Teller>::new("b");
+        manager.delete_handler(b).await.unwrap();
+        manager.sync_notify(Only).await.unwrap();
+        assert_eq!(receive::<&str>().await, "an event");
+    });
+}
