@@ -220,11 +220,13 @@ impl<T: Send + 'static> Job for Work<T> {
         true
     }
 
-    fn fail(&self, error: BlockingError) {
-        if let Some(Todo { closure, reply_to }) = self.take() {
-            contain("the drop of a blocking closure", || drop(closure));
-            reply_to.send(Err(error));
-        }
+    fn fail(&self, error: BlockingError) -> bool {
+        let Some(Todo { closure, reply_to }) = self.take() else {
+            return false;
+        };
+        contain("the drop of a blocking closure", || drop(closure));
+        reply_to.send(Err(error));
+        true
     }
 
     fn is_waiting(&self) -> bool {

@@ -50,8 +50,8 @@ const HUSKS: isize = 64;
 pub(crate) trait Job: Send + Sync {
     /// Does the work; false if it was given up.
     fn run(&self, pool: &Pool) -> bool;
-    /// Drops the work and tells whoever waits.
-    fn fail(&self, error: BlockingError);
+    /// Drops the work and tells whoever waits; false if it was given up.
+    fn fail(&self, error: BlockingError) -> bool;
     /// Whether nobody has taken it.
     fn is_waiting(&self) -> bool;
 }
@@ -123,7 +123,8 @@ impl Pool {
         let state = self.state.lock();
         let Some(entrance) = &state.entrance else {
             drop(state);
-            return job.fail(BlockingError::Stopped);
+            job.fail(BlockingError::Stopped);
+            return;
         };
         // The receiver is ours, so there is one.
         let _ = entrance.send(job);
@@ -295,7 +296,9 @@ impl Pool {
 
     fn fail_all(&self, error: &BlockingError) {
         while let Ok(job) = self.queue.try_recv() {
-            job.fail(error.clone());
+            if !job.fail(error.clone()) {
+                self.state.lock().husks -= 1;
+            }
         }
     }
 
@@ -341,7 +344,9 @@ mod tests {
             (self.0)();
             true
         }
-        fn fail(&self, _: BlockingError) {}
+        fn fail(&self, _: BlockingError) -> bool {
+            true
+        }
         fn is_waiting(&self) -> bool {
             true
         }
