@@ -26,6 +26,7 @@ struct VTable {
     type_id: TypeId,
     type_name: fn() -> &'static str,
     size: usize,
+    needs_drop: bool,
     drop: unsafe fn(NonNull<Header>),
 }
 
@@ -36,6 +37,7 @@ impl VTable {
                 type_id: TypeId::of::<T>(),
                 type_name: std::any::type_name::<T>,
                 size: size_of::<Node<T>>(),
+                needs_drop: std::mem::needs_drop::<T>(),
                 drop: drop_node::<T>,
             }
         }
@@ -129,6 +131,11 @@ impl Envelope {
     /// The name of the payload's type, for people.
     pub fn type_name(&self) -> &'static str {
         (self.header().vtable.type_name)()
+    }
+
+    /// Whether dropping the payload runs any code of its type's.
+    pub fn needs_drop(&self) -> bool {
+        self.header().vtable.needs_drop
     }
 
     /// Bytes of its allocation; what the payload points to is not among them.

@@ -245,6 +245,8 @@ fn a_payload_comes_out_as_what_it_was_and_as_nothing_else() {
     let mut envelope = Envelope::new(7, 3, vec![1_u64, 2]);
     assert_eq!((envelope.generation(), envelope.kind()), (7, 3));
     assert!(envelope.type_name().contains("Vec<u64>"));
+    assert!(envelope.needs_drop());
+    assert!(!Envelope::new(0, 0, 7_u64).needs_drop());
     assert!(!envelope.is::<Vec<u32>>() && envelope.peek::<u64>().is_none());
     envelope.peek_mut::<Vec<u64>>().unwrap().push(3);
     envelope.set_kind(4);

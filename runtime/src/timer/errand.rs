@@ -30,10 +30,11 @@ static LABEL: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("errand of a timer
 impl Errand {
     #[cold]
     pub(super) fn give_to_a_process(self, shared: &Arc<Shared>) {
+        let is_ours_alone = matches!(&self, Errand::Drop(_, message) if !message.0.needs_drop());
         let doer = Doer(Some(self));
         // In a simulation one thread does everything anyway, and pids should be the user's. At the
         // end of a runtime there is nobody left to be held up, nor perhaps to run a process.
-        if shared.is_simulated() || shared.is_halted() {
+        if is_ours_alone || shared.is_simulated() || shared.is_halted() {
             return drop(doer);
         }
         let body = async move { drop(doer) };
