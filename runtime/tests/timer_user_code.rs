@@ -82,12 +82,12 @@ impl Wake for SlowWaker {
 
 /// In a runtime with one worker, a timer that was due in the same moment and one that is
 /// armed later are in time, though what `arm` arms blocks until they have come.
-fn neighbours_are_in_time(arm: impl FnOnce(Blocker) + Send + 'static) {
+fn neighbours_are_in_time<T: Send + 'static>(arm: impl FnOnce(Blocker) -> T + Send + 'static) {
     let runtime = Runtime::builder().workers(1).build().unwrap();
     let (blocker, has_begun, end) = blocker();
     let (told, telling) = mpsc::channel();
     runtime.spawn(async move {
-        arm(blocker);
+        let _armed = arm(blocker);
         for n in 0..100_u32 {
             send_after(ms(5), self_pid(), n);
         }
@@ -140,8 +140,7 @@ fn a_waker_of_somebody_else_s_holds_up_nobody() {
         let mut sleep = Box::pin(sleep(ms(3)));
         let polled = sleep.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_pending());
-        // Dropped it would be disarmed.
-        std::mem::forget(sleep);
+        sleep // dropped it would be disarmed
     });
 }
 
