@@ -1,0 +1,2 @@
+//! Orders that survive every crash.
+#![forbid(unsafe_code)]
