@@ -9,6 +9,9 @@
 //! plays with one ball, so that one of the two waits at any time and one worker is enough for
 //! both; or with two, and works 10 us on each, so that both want a worker. A pair that has no
 //! round trip at all within the time is printed as `never`.
+//!
+//! On a virtual machine the host may take a processor away for a while; nobody in it can answer
+//! then. The last column says for how long it did during the row, in sum over the processors.
 #![forbid(unsafe_code)]
 
 use std::env;
@@ -42,7 +45,7 @@ fn main() {
 }
 
 fn run_all(seconds: &str) {
-    println!("engine   spinners     balls      p50 us      p99 us      max us   trips/s");
+    println!("engine   spinners     balls      p50 us      p99 us      max us   trips/s stolen ms");
     let me = env::current_exe().expect("this program has a path");
     let beam = compile();
     for (yields, balls) in [
@@ -86,13 +89,27 @@ fn print_row(engine: &str, yields: &str, balls: &str, command: &mut Command) {
         "yield" => "20 ms, yield",
         _ => "for ever",
     };
+    let before = stolen();
     match command.output() {
         Ok(output) => {
             let row = String::from_utf8_lossy(&output.stdout);
-            println!("{engine:8} {spinners:12} {balls:>5} {}", row.trim_end());
+            let stolen = match stolen().zip(before) {
+                Some((after, before)) => (after - before).to_string(),
+                None => "?".to_owned(),
+            };
+            let row = row.trim_end();
+            println!("{engine:8} {spinners:12} {balls:>5} {row:45} {stolen:>9}");
         }
         Err(error) => println!("{engine:8} {spinners:12} {balls:>5} {error}"),
     }
+}
+
+/// Milliseconds that the host has run something else since the machine began, if it says so.
+fn stolen() -> Option<u64> {
+    let statistics = std::fs::read_to_string("/proc/stat").ok()?;
+    let ticks = statistics.lines().next()?.split_whitespace().nth(8)?;
+    // A tick here is a hundredth of a second on every Linux, whatever the kernel's own is.
+    Some(ticks.parse::<u64>().ok()? * 10)
 }
 
 /// What a player does on a ball.
