@@ -72,25 +72,43 @@ fn run(what: What, options: &Options) -> bool {
 }
 
 async fn short(count: u64) -> bool {
-    spawning::spawn_exit(count).await;
+    come_and_go(count).await;
     let first = resident_bytes() / 1024;
     println!("short: {first} kB resident after {count} processes");
-    spawning::spawn_exit(9 * count).await;
+    come_and_go(9 * count).await;
     let last = resident_bytes() / 1024;
     let growth = 100.0 * (last as f64 / first as f64 - 1.0);
-    println!("short: {last} kB after {}: {growth:+.1} %", 10 * count);
+    let spares = system_info().spares_started;
+    println!(
+        "short: {last} kB after {}: {growth:+.1} % ({spares} spare threads started)",
+        10 * count
+    );
     growth <= 5.0
 }
 
+/// A thousand alive at a time, neither more nor less: memory depends on how many there were at
+/// once, and what is looked for is what depends on how many there have been.
+async fn come_and_go(count: u64) {
+    let mut left = count;
+    while left > 0 {
+        let burst = left.min(1000);
+        let pids: Vec<Pid> = (0..burst).map(|_| regrow::spawn(until_end())).collect();
+        pids.into_iter().for_each(|pid| regrow::send(pid, End));
+        until_processes(1).await;
+        left -= burst;
+    }
+}
+
+struct End;
+
+async fn until_end() {
+    let End = regrow::receive().await;
+}
+
 async fn children(count: u64) -> bool {
-    struct End;
     let before = process_info(self_pid()).await.expect("it lives");
     let pids: Vec<Pid> = (0..count)
-        .map(|_| {
-            regrow::spawn_link(async {
-                let End = regrow::receive().await;
-            })
-        })
+        .map(|_| regrow::spawn_link(until_end()))
         .collect();
     let full = process_info(self_pid()).await.expect("it lives");
     pids.into_iter().for_each(|pid| regrow::send(pid, End));
