@@ -57,6 +57,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("regrow runs on Linux only: its sockets and idle workers wait in epoll");
 
+mod beside;
 mod blocking;
 mod clock;
 mod events;

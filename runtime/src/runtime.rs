@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use crate::beside::Beside;
 use crate::blocking::pool::MAX_THREADS;
 use crate::handle::Handle;
 use crate::local::{self, Local};
@@ -39,6 +40,7 @@ pub struct Builder {
     long_queue: LongQueue,
     spare_workers: usize,
     shutdown_patience: Duration,
+    beside: Beside,
 }
 
 impl Default for Builder {
@@ -50,6 +52,7 @@ impl Default for Builder {
             long_queue: LongQueue::default(),
             spare_workers: SPARE_WORKERS,
             shutdown_patience: SHUTDOWN_PATIENCE,
+            beside: Beside::default(),
         }
     }
 }
@@ -212,6 +215,40 @@ impl Builder {
         self
     }
 
+    /// Lets futures of tokio work in processes: every thread of the runtime enters `handle`
+    /// before it does anything else, those for blocking work and those that start later too.
+    ///
+    /// Then `tokio::net`, `tokio::time`, `tokio::spawn`, and all that builds on them (axum,
+    /// reqwest, sqlx, ...) can be used wherever a process runs, and also in the drop of one
+    /// that was killed. tokio's own threads turn its timers and sockets, so its runtime must
+    /// have some: one of the kind `current_thread` does so only while somebody is in its
+    /// `block_on`.
+    ///
+    /// Either runtime may be dropped first, but let it be this one: processes that wait for
+    /// tokio when that is shut down fail.
+    /// The book has a chapter on the two, *Beside tokio*.
+    ///
+    /// Only with the feature `tokio`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use regrow_runtime::Runtime;
+    ///
+    /// let tokio = tokio::runtime::Runtime::new()?;
+    /// let runtime = Runtime::builder().tokio(tokio.handle().clone()).build()?;
+    /// let answer = runtime.block_on(async {
+    ///     tokio::time::sleep(Duration::from_millis(5)).await;
+    ///     tokio::spawn(async { 42 }).await
+    /// });
+    /// assert_eq!(answer.unwrap(), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "tokio")]
+    pub fn tokio(mut self, handle: tokio::runtime::Handle) -> Self {
+        self.beside = Beside::tokio(handle);
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -238,6 +275,7 @@ impl Builder {
             blocking_threads: self.blocking_threads.map_or(MAX_THREADS, NonZeroUsize::get),
             max_processes,
             long_queue: self.long_queue,
+            beside: self.beside,
         })?;
         shared.start()?;
         Ok(Runtime {
@@ -390,6 +428,11 @@ impl Drop for Runtime {
 
 /// Kills every process, those that the dying ones spawn too, and ends the threads.
 fn end(shared: &Shared, patience: Duration) {
+    // What is given up is the user's, and dropped here.
+    shared.beside.within(|| end_within(shared, patience));
+}
+
+fn end_within(shared: &Shared, patience: Duration) {
     shared.stop();
     let ended = shared.wait_until_empty(patience, || {
         for pid in table::pids_of(shared.id) {

@@ -36,6 +36,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::BlockingError;
+use crate::beside::Beside;
 use crate::panic::contain;
 use crate::{clock, local, scheduler};
 
@@ -77,6 +78,8 @@ pub(crate) struct Pool {
     runtime: u32,
     max: usize,
     idle_for: Duration,
+    /// What its threads enter.
+    beside: Beside,
     queue: Receiver<Arc<dyn Job>>,
     done: AtomicU64,
     /// The monitor is to staff. Raised under the lock.
@@ -97,12 +100,13 @@ struct State {
 }
 
 impl Pool {
-    pub(crate) fn new(runtime: u32, max: usize, idle_for: Duration) -> Arc<Self> {
+    pub(crate) fn new(runtime: u32, max: usize, idle_for: Duration, beside: Beside) -> Arc<Self> {
         let (entrance, queue) = unbounded();
         Arc::new(Pool {
             runtime,
             max,
             idle_for,
+            beside,
             queue,
             done: AtomicU64::new(0),
             is_short: AtomicBool::new(false),
@@ -202,14 +206,16 @@ impl Pool {
         }
         let _ends = Ends(&self);
         local::with(|local| local.pool.set(self.runtime));
-        while let Some(job) = self.next() {
-            if !job.run(&self) {
-                self.state.lock().husks -= 1;
+        self.beside.within(|| {
+            while let Some(job) = self.next() {
+                if !job.run(&self) {
+                    self.state.lock().husks -= 1;
+                }
+                // Before it is idle: then everything of the work is gone.
+                drop(job);
+                self.state.lock().idle += 1;
             }
-            // Before it is idle: then everything of the work is gone.
-            drop(job);
-            self.state.lock().idle += 1;
-        }
+        });
     }
 
     /// Work, for a thread that is counted as idle; none if that must end.
@@ -362,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_dies_is_replaced_and_the_rest_of_the_work_is_done() {
-        let pool = Pool::new(0, 1, IDLE);
+        let pool = Pool::new(0, 1, IDLE, Beside::default());
         let (sender, receiver) = mpsc::channel();
         for number in 0..10 {
             let sender = sender.clone();
@@ -380,7 +386,7 @@ mod tests {
 
     #[test]
     fn an_idle_thread_ends_after_its_time_and_another_comes_with_new_work() {
-        let pool = Pool::new(0, 4, Duration::from_millis(1));
+        let pool = Pool::new(0, 4, Duration::from_millis(1), Beside::default());
         for _ in 0..3 {
             let (sender, receiver) = mpsc::channel();
             pool.submit(Arc::new(Bare(move || sender.send(()).unwrap())));
@@ -392,7 +398,7 @@ mod tests {
 
     #[test]
     fn work_behind_work_that_waits_for_it_finds_a_thread() {
-        let pool = Pool::new(0, 8, IDLE);
+        let pool = Pool::new(0, 8, IDLE, Beside::default());
         let (begun, begins) = mpsc::channel();
         pool.submit(Arc::new(Bare(move || begun.send(()).unwrap())));
         begins.recv_timeout(LONG).unwrap();
@@ -415,7 +421,7 @@ mod tests {
 
     #[test]
     fn work_that_is_given_up_does_not_pile_up_and_the_rest_keeps_its_order() {
-        let pool = Pool::new(0, 1, IDLE);
+        let pool = Pool::new(0, 1, IDLE, Beside::default());
         let (open, wait) = mpsc::sync_channel::<()>(0);
         let wait = parking_lot::Mutex::new(wait);
         pool.submit(Arc::new(Bare(move || wait.lock().recv().unwrap())));
@@ -446,7 +452,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_does_not_end_is_waited_for_no_longer_than_said() {
-        let pool = Pool::new(0, 1, IDLE);
+        let pool = Pool::new(0, 1, IDLE, Beside::default());
         let (open, wait) = mpsc::sync_channel::<()>(0);
         let wait = parking_lot::Mutex::new(wait);
         pool.submit(Arc::new(Bare(move || wait.lock().recv().unwrap())));
@@ -459,7 +465,7 @@ mod tests {
 
     #[test]
     fn a_stopped_pool_drops_what_comes() {
-        let pool = Pool::new(0, 4, IDLE);
+        let pool = Pool::new(0, 4, IDLE, Beside::default());
         pool.stop();
         pool.submit(Arc::new(Bare(|| panic!("it must not run"))));
         assert_eq!(pool.wait(Duration::ZERO), 0);

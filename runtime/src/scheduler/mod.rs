@@ -42,6 +42,7 @@ use self::queue::Inlet;
 use self::ranks::Ranks;
 use self::reports::Reports;
 pub(crate) use self::worker::Worker;
+use crate::beside::Beside;
 use crate::blocking::pool::{self, Pool};
 use crate::clock;
 use crate::events::Events;
@@ -60,7 +61,7 @@ use crate::simulation::Driver;
 use crate::timer::Timers;
 
 /// What a runtime is built with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) workers: usize,
     /// Threads that may be started besides.
@@ -68,6 +69,7 @@ pub(crate) struct Settings {
     pub(crate) blocking_threads: usize,
     pub(crate) max_processes: u64,
     pub(crate) long_queue: LongQueue,
+    pub(crate) beside: Beside,
 }
 
 /// What all workers of one runtime share.
@@ -90,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) labels: Labels,
     pub(crate) extensions: Extensions,
     pub(crate) long_queue: LongQueue,
+    /// What its threads enter.
+    pub(crate) beside: Beside,
     /// The threads for blocking work.
     pub(crate) pool: Arc<Pool>,
     pub(crate) events: Events,
@@ -139,6 +143,7 @@ impl Shared {
             blocking_threads: pool::MAX_THREADS,
             max_processes: u64::MAX,
             long_queue: LongQueue::default(),
+            beside: Beside::default(),
         };
         let shared = Shared::assemble(owner::SIMULATION, settings)?;
         let Some(core) = shared.cores.take() else {
@@ -169,7 +174,13 @@ impl Shared {
             labels: Labels::default(),
             extensions: Extensions::default(),
             long_queue: settings.long_queue,
-            pool: Pool::new(id, settings.blocking_threads, pool::IDLE),
+            pool: Pool::new(
+                id,
+                settings.blocking_threads,
+                pool::IDLE,
+                settings.beside.clone(),
+            ),
+            beside: settings.beside,
             events: Events::default(),
             max_processes: settings.max_processes,
             asking: Mutex::new(()),

@@ -187,6 +187,7 @@ mod tests {
 
     use super::super::{Settings, Shared};
     use super::*;
+    use crate::beside::Beside;
     use crate::process::long_queue::LongQueue;
 
     #[test]
@@ -197,6 +198,7 @@ mod tests {
             blocking_threads: 1,
             max_processes: 10,
             long_queue: LongQueue::default(),
+            beside: Beside::default(),
         };
         let shared = Shared::new(settings).unwrap();
         let core = shared.cores.take().unwrap();

@@ -82,9 +82,10 @@ impl Shared {
         body: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<()> {
         let counted = Counted::new(self);
+        let beside = self.beside.clone();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let _counted = counted;
-            body();
+            beside.within(body);
         })?;
         let mut handles = self.handles.lock();
         handles.retain(|handle| !handle.is_finished());

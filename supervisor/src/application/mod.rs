@@ -22,7 +22,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use regrow_runtime::{ExitReason, Pid};
+use regrow_runtime::{Builder, ExitReason, Pid, Runtime};
 
 use crate::{Child, StartError};
 
@@ -144,7 +144,7 @@ pub struct Application {
     start_type: StartType,
     needs: Vec<Dependency>,
     parts: Parts,
-    workers: Option<usize>,
+    runtime: Builder,
 }
 
 /// What the master works with.
@@ -164,7 +164,7 @@ impl Application {
             start_type: StartType::default(),
             needs: Vec::new(),
             parts: Parts::default(),
-            workers: None,
+            runtime: Runtime::builder(),
         }
     }
 
@@ -258,8 +258,34 @@ impl Application {
 
     /// Sets the number of scheduler threads of a program that [runs](Application::run) this
     /// application; one per core by default. That of a dependency means nothing.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = Some(workers);
+        self.runtime = self.runtime.workers(workers);
+        self
+    }
+
+    /// Sets the runtime of a program that [runs](Application::run) this application, where more
+    /// than the number of its workers is to be said. That of a dependency means nothing.
+    ///
+    /// ```no_run
+    /// use regrow_runtime::Runtime;
+    /// use regrow_supervisor::{Application, Strategy, Supervisor};
+    /// use std::time::Duration;
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     let runtime = Runtime::builder().blocking_threads(4).max_processes(100_000);
+    ///     Application::new("shop")
+    ///         .runtime(runtime.shutdown_patience(Duration::from_secs(1)))
+    ///         .root(|| Supervisor::new(Strategy::OneForOne).start_link())
+    ///         .run()
+    /// }
+    /// ```
+    pub fn runtime(mut self, runtime: Builder) -> Self {
+        self.runtime = runtime;
         self
     }
 }
@@ -270,7 +296,7 @@ impl fmt::Debug for Application {
             .field("name", &self.name)
             .field("start_type", &self.start_type)
             .field("needs", &self.needs)
-            .field("workers", &self.workers)
+            .field("runtime", &self.runtime)
             .finish_non_exhaustive()
     }
 }

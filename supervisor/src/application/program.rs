@@ -8,8 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use regrow_runtime::{
-    Exit, ExitReason, Message, Pid, Runtime, receive_any, receive_exit, self_pid, send, set_label,
-    trap_exit,
+    Exit, ExitReason, Message, Pid, receive_any, receive_exit, self_pid, send, set_label, trap_exit,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -35,11 +34,7 @@ impl Application {
     }
 
     fn run_to_end(self) -> Result<(), Failure> {
-        let runtime = match self.workers {
-            None => Runtime::new(),
-            Some(workers) => Runtime::builder().workers(workers).build(),
-        };
-        let runtime = runtime.map_err(Failure::Runtime)?;
+        let runtime = self.runtime.clone().build().map_err(Failure::Runtime)?;
         // Before the root starts: a signal must not end the program half started.
         let signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::Signals)?;
         let stop_listening = signals.handle();
