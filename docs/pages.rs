@@ -24,6 +24,7 @@ pages! {
     registry: "src/registry.md",
     applications: "src/applications.md",
     net: "src/net.md",
+    tokio: "src/tokio.md",
     simulation: "src/simulation.md",
     introspection: "src/introspection.md",
 }

@@ -29,6 +29,9 @@
 //! - [`processes`], [`process_info`], [`system_info`], [`subscribe`], [`Handle::events`]: looking inside.
 //! - [`simulate`], [`simulation`]: the same on one thread, in virtual time, in an order from a seed.
 //!
+//! With the feature `tokio`, [`Builder`] has `tokio`, which lets futures of axum, reqwest and the like work in
+//! processes.
+//!
 //! # Example
 //!
 //! A server that crashes, says why, and comes back:

@@ -50,7 +50,8 @@
 //! - [`simulate`], [`simulation`]: the same on one thread, in virtual time, from a seed.
 //!
 //! Futures of runtime-agnostic crates can be awaited in a process; its waker is
-//! its pid, so it costs nothing to clone and may outlive the process.
+//! its pid, so it costs nothing to clone and may outlive the process. With the feature
+//! `tokio`, those of tokio can be, too: [`Builder`] has `tokio`, which takes a handle.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 

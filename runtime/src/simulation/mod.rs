@@ -50,6 +50,8 @@
 //! | a message or a wake from another thread | lost; named when the simulation stands still |
 //! | a signal to a process that is not of the simulation | a panic of the sender |
 //!
+//! tokio is not there either: its futures panic, as everywhere outside of it.
+//!
 //! What the runtime cannot see it cannot refuse: `Instant::now`, the random order of the standard
 //! library's `HashMap`, threads, files. Where these have a say, a seed does not repeat itself.
 //! A turn that never ends stops a simulation, as there is nobody to take over. Pids of a
