@@ -3,7 +3,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`protocol`] | commands and answers as data |
+//! | [`queue`] | tubes, jobs and clients: what a command does, without clock and I/O |
 
 #![forbid(unsafe_code)]
 
 pub mod protocol;
+pub mod queue;
