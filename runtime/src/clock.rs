@@ -67,7 +67,13 @@ pub(crate) fn real_nanos() -> u64 {
 
 /// The first tick that is at least `after` from now.
 pub(crate) fn deadline(after: Duration) -> u64 {
-    tick_after(nanos(), after)
+    now_and_deadline(after).1
+}
+
+/// The present tick, and the first that is at least `after` from now.
+pub(crate) fn now_and_deadline(after: Duration) -> (u64, u64) {
+    let nanos = nanos();
+    (nanos / NANOS_PER_TICK, tick_after(nanos, after))
 }
 
 /// A time in ticks, rounded up.

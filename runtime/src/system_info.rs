@@ -24,7 +24,8 @@ pub struct SystemInfo {
     pub spawned: u64,
     /// Registered names.
     pub names: usize,
-    /// Timers armed, sleeps and timeouts included.
+    /// Timers armed, sleeps and timeouts included. Each worker may still have a few of waits that
+    /// are over, as long as it is busy.
     pub timers: usize,
     /// Sockets and other sources of I/O that are open.
     pub sources: usize,

@@ -5,12 +5,19 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::cores::{Core, Counters};
+use crate::local;
 use crate::pid::Pid;
 use crate::system_info::WorkerInfo;
 
 impl Shared {
-    /// Timers that are armed.
+    /// Timers that are armed. Other workers, while they are busy, may keep some that nobody waits
+    /// for any more.
     pub(crate) fn timers_armed(&self) -> usize {
+        local::try_with(|local| {
+            if let Some(worker) = local.worker.get() {
+                worker.dormant().disarm();
+            }
+        });
         self.seats.iter().map(|seat| seat.timers.len()).sum()
     }
 

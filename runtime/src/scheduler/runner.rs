@@ -79,6 +79,7 @@ impl Worker {
     /// A local process of ours, or a hog. None if there will be none.
     fn next_apart(&self) -> Option<u32> {
         self.core.has_nothing();
+        self.dormant().disarm();
         // Births elsewhere must not wait for what we keep for later.
         self.counters().grant.set(0);
         loop {

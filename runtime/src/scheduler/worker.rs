@@ -16,7 +16,7 @@ use crate::local::{self, Local};
 use crate::process::priority::Priority;
 use crate::process::turn;
 use crate::simulation::Driver;
-use crate::timer::Timers;
+use crate::timer::{Dormant, Timers};
 
 /// Turns between two looks at the timers: a clock reading costs as much as half
 /// a turn of a very short process.
@@ -58,6 +58,8 @@ pub(crate) struct Worker {
     pub(super) stopwatch: Cell<Option<Stopwatch>>,
     /// Of a spare: where the process was spawned that its seat was lost to.
     offender: Option<&'static Location<'static>>,
+    /// Timers that nobody waits for.
+    dormant: Box<Dormant>,
 }
 
 impl Worker {
@@ -75,6 +77,7 @@ impl Worker {
             driver: None,
             stopwatch: Cell::new(None),
             offender: None,
+            dormant: Box::new(Dormant::new()),
         }
     }
 
@@ -101,6 +104,11 @@ impl Worker {
     #[inline]
     pub(crate) fn driver(&self) -> Option<&Driver> {
         self.driver.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn dormant(&self) -> &Dormant {
+        &self.dormant
     }
 
     /// Whether another thread has our seat.
@@ -423,6 +431,7 @@ impl Workplace for Worker {
     fn park(&self) {
         self.counters().parks.add(1);
         self.counters().grant.set(0);
+        self.dormant.disarm();
         let timeout = self.timers().next().map(clock::until);
         let bed = ReactorBed(&self.shared.reactor);
         self.core.parker.park(&bed, timeout);

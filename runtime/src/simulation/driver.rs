@@ -186,6 +186,7 @@ impl Loop<'_> {
 
     /// Jumps to the time of the next timer. False if there is none.
     fn jump(&self) -> bool {
+        self.worker.dormant().disarm();
         let begin = self.worker.timers().next().map(clock::begin_of);
         let Some(begin) = begin.filter(|begin| *begin != u64::MAX) else {
             return false;

@@ -6,28 +6,48 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Action, NotArmed, TimerRef, arm, too_many};
+use super::{Action, NotArmed, TimerRef, arm, dormant, too_many};
 use crate::clock;
 use crate::local;
 use crate::process::wait_site::waiting_at;
+use crate::process::waker::plain_pid;
 use crate::scheduler;
 
 /// Wakes whoever polls it once a time is over. Disarmed when dropped.
 #[derive(Debug)]
-pub(crate) struct Alarm {
-    after: Duration,
-    armed: Option<(TimerRef, u64)>,
+pub(crate) struct Alarm(State);
+
+#[derive(Debug)]
+enum State {
+    /// Not polled yet; the time counts from then.
+    New(Duration),
+    Armed(Armed),
+    Over,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Armed {
+    deadline: u64,
+    timer: TimerRef,
+    /// When the timer fires: not before the deadline, unless it was another alarm's before.
+    due: u64,
+    /// The process that it wakes, packed, if that is by its plain waker.
+    wakes: Option<u64>,
 }
 
 impl Alarm {
     pub(crate) fn new(after: Duration) -> Self {
-        Alarm { after, armed: None }
+        Alarm(State::New(after))
     }
 
     /// Ready once the time, counted from the first poll, is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((timer, deadline)) = self.armed else {
-            return self.arm(clock::deadline(self.after), cx.waker());
+        let Armed {
+            deadline, timer, ..
+        } = match self.0 {
+            State::Armed(armed) => armed,
+            State::New(after) => return self.first_poll(after, cx),
+            State::Over => return Poll::Ready(()),
         };
         let waiting = timer
             .look(|_, action| matches!(action, Action::Wake(waker) if waker.will_wake(cx.waker())));
@@ -35,13 +55,28 @@ impl Alarm {
             Some(true) => return Poll::Pending,
             Some(false) => drop(timer.disarm()),
             None if clock::now() >= deadline => {
-                self.armed = None;
+                self.0 = State::Over;
                 return Poll::Ready(());
             }
-            // The runtime whose timer it was has ended: another one's will do.
+            // It was due before, or the runtime whose timer it was has ended.
             None => {}
         }
         self.arm(deadline, cx.waker())
+    }
+
+    fn first_poll(&mut self, after: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let (now, deadline) = clock::now_and_deadline(after);
+        let wakes = plain_pid(cx.waker());
+        let Some((timer, due)) = wakes.and_then(|wakes| dormant::take(wakes, now, deadline)) else {
+            return self.arm(deadline, cx.waker());
+        };
+        self.0 = State::Armed(Armed {
+            deadline,
+            timer,
+            due,
+            wakes,
+        });
+        Poll::Pending
     }
 
     fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
@@ -51,10 +86,7 @@ impl Alarm {
             Some(arm(&worker.shared, deadline, action, |_, _| {}))
         });
         match here.flatten() {
-            Some(Ok(timer)) => {
-                self.armed = Some((timer, deadline));
-                return Poll::Pending;
-            }
+            Some(Ok(timer)) => return self.armed(deadline, timer, waker),
             Some(Err(NotArmed::Full(_))) => too_many(),
             Some(Err(NotArmed::Over(_))) | None => {}
         }
@@ -67,10 +99,7 @@ impl Alarm {
             let action = Action::Wake(waker.clone());
             let armed = scheduler::any_runtime(|shared| arm(shared, deadline, action, |_, _| {}));
             match &armed {
-                Some(Ok(timer)) => {
-                    self.armed = Some((*timer, deadline));
-                    return Poll::Pending;
-                }
+                Some(Ok(timer)) => return self.armed(deadline, *timer, waker),
                 Some(Err(NotArmed::Full(_))) => too_many(),
                 Some(Err(NotArmed::Over(_))) | None => {}
             }
@@ -85,12 +114,26 @@ impl Alarm {
             }
         }
     }
+
+    fn armed(&mut self, deadline: u64, timer: TimerRef, waker: &Waker) -> Poll<()> {
+        self.0 = State::Armed(Armed {
+            deadline,
+            timer,
+            due: deadline,
+            wakes: plain_pid(waker),
+        });
+        Poll::Pending
+    }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if let Some((timer, _)) = self.armed.take() {
-            drop(timer.disarm());
+        let State::Armed(armed) = self.0 else {
+            return;
+        };
+        match armed.wakes {
+            Some(wakes) => dormant::keep(wakes, armed.due, armed.timer),
+            None => drop(armed.timer.disarm()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Timers: one wheel for each seat of a worker, turned by whoever notices that it is due.
 //!
-//! - [`wheel`]: the wheel, pure; [`alarm`]: what wakes; [`send`]: what sends a message;
-//!   [`interval`]: again and again; [`limit`]: a time for any future; [`errand`]: what is
-//!   nobody's work when it is due.
+//! - [`wheel`]: the wheel, pure; [`alarm`]: what wakes; [`dormant`]: what was to wake and is not
+//!   wanted any more; [`send`]: what sends a message; [`interval`]: again and again; [`limit`]: a
+//!   time for any future; [`errand`]: what is nobody's work when it is due.
 //!
 //! # A timer goes with the process that it is aimed at
 //!
@@ -22,6 +22,7 @@
 //! process are dropped as that process; no link or monitor has been told of its end by then.
 
 mod alarm;
+mod dormant;
 mod errand;
 mod interval;
 mod limit;
@@ -39,6 +40,7 @@ use parking_lot::Mutex;
 
 pub(crate) use self::alarm::Alarm;
 pub use self::alarm::{Sleep, sleep};
+pub(crate) use self::dormant::Dormant;
 use self::errand::Errand;
 use self::interval::Repeat;
 pub use self::interval::send_interval;
