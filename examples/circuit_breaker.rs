@@ -38,7 +38,7 @@ enum Request {
 const BREAKER: Name<Request> = Name::new("breaker");
 const LIMIT: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(30);
-const PATIENCE: Duration = Duration::from_secs(5); // whoever makes the trial may have crashed
+const PATIENCE: Duration = Duration::from_secs(60); // whoever makes the trial may have crashed
 
 #[derive(Default)]
 struct Breaker {
