@@ -26,6 +26,7 @@ mod references;
 mod registry;
 mod reports;
 mod restart_types;
+mod server_reports;
 mod shutdown;
 mod significant;
 mod simulation;
