@@ -154,4 +154,4 @@ pub use task::{
     TaskError, TaskSupervisor, TaskSupervisorRef, YieldMany,
 };
 pub use tree::{NodeKind, Tree, print_tree};
-pub use via::Via;
+pub use via::{Via, ViaName};

@@ -1,5 +1,6 @@
 //! What a reference points at.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -21,6 +22,22 @@ pub(crate) enum Target {
 /// Without the table of functions, of which one type may have several.
 fn address(via: &Arc<dyn Via>) -> *const () {
     Arc::as_ptr(via).cast()
+}
+
+/// Two types may have names that are equal, and registries of their own.
+fn kind(via: &Arc<dyn Via>) -> TypeId {
+    let via: &dyn Any = &**via;
+    via.type_id()
+}
+
+fn is_same(one: &Arc<dyn Via>, other: &Arc<dyn Via>) -> bool {
+    if address(one) == address(other) {
+        return true;
+    }
+    match (one.name(), other.name()) {
+        (Some(name), Some(same)) => kind(one) == kind(other) && name.is(same),
+        _ => false,
+    }
 }
 
 #[cold]
@@ -59,7 +76,7 @@ impl PartialEq for Target {
             (Target::Pid(one), Target::Pid(other)) => one == other,
             (Target::Name(one), Target::Name(other)) => one == other,
             (Target::NameOn(one), Target::NameOn(other)) => Arc::ptr_eq(one, other),
-            (Target::Via(one), Target::Via(other)) => address(one) == address(other),
+            (Target::Via(one), Target::Via(other)) => is_same(one, other),
             _ => false,
         }
     }
@@ -71,7 +88,10 @@ impl Hash for Target {
             Target::Pid(pid) => pid.hash(state),
             Target::Name(name) => name.hash(state),
             Target::NameOn(name) => Arc::as_ptr(name).hash(state),
-            Target::Via(via) => address(via).hash(state),
+            Target::Via(via) => match via.name() {
+                Some(name) => name.hash_into(state),
+                None => address(via).hash(state),
+            },
         }
     }
 }

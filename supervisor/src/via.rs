@@ -1,6 +1,8 @@
 //! Names that somebody else keeps.
 
+use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use regrow_runtime::Pid;
 
@@ -59,7 +61,7 @@ use regrow_runtime::Pid;
 ///     assert_eq!(ruler.call(|who| who).await, Ok("the king"));
 /// });
 /// ```
-pub trait Via: fmt::Debug + Send + Sync + 'static {
+pub trait Via: Any + fmt::Debug + Send + Sync {
     /// Gives the name to the calling process.
     ///
     /// It is called in the new process, before `init`. The name must be free again when that
@@ -74,4 +76,55 @@ pub trait Via: fmt::Debug + Send + Sync + 'static {
     /// Who has the name now. A process that has just ended may still be given: what is sent to
     /// it goes the way of everything that is sent to the dead.
     fn whereis(&self) -> Option<Pid>;
+
+    /// The name itself, if it is to be compared: two [`ServerRef`](crate::ServerRef)s are equal if
+    /// the types of their `Via`s are, and these names. It includes which registry is meant, if
+    /// there can be several. Without one, a reference is equal to its clones, and to those
+    /// made of the same `Arc`.
+    ///
+    /// ```
+    /// # use regrow_runtime::Pid;
+    /// use regrow_supervisor::{ServerRef, Via, ViaName};
+    /// use std::sync::Arc;
+    ///
+    /// #[derive(Debug)]
+    /// struct Player(u64);
+    ///
+    /// impl Via for Player {
+    ///     fn name(&self) -> Option<&dyn ViaName> {
+    ///         Some(&self.0)
+    ///     }
+    /// #   fn register(&self) -> Result<(), Pid> { Ok(()) }
+    /// #   fn whereis(&self) -> Option<Pid> { None }
+    ///     // ...
+    /// }
+    ///
+    /// let player = |number| ServerRef::<()>::via(Arc::new(Player(number)));
+    /// assert_eq!(player(7), player(7));
+    /// assert_ne!(player(7), player(8));
+    /// ```
+    fn name(&self) -> Option<&dyn ViaName> {
+        None
+    }
+}
+
+/// A name of any type, to be compared with others: see [`Via::name`]. Whatever can be a key of a
+/// `HashMap` is one.
+pub trait ViaName: Any {
+    /// Whether the other is of the same type, and equal.
+    fn is(&self, other: &dyn ViaName) -> bool;
+
+    /// What [`Hash`] does.
+    fn hash_into(&self, state: &mut dyn Hasher);
+}
+
+impl<T: Eq + Hash + 'static> ViaName for T {
+    fn is(&self, other: &dyn ViaName) -> bool {
+        let other: &dyn Any = other;
+        other.downcast_ref() == Some(self)
+    }
+
+    fn hash_into(&self, mut state: &mut dyn Hasher) {
+        self.hash(&mut state);
+    }
 }

@@ -7,12 +7,22 @@ use std::sync::Arc;
 use regrow_runtime::{ExitReason, Pid, exit_with};
 
 use super::{RegisterKeyError, Registry, Unique};
-use crate::Via;
+use crate::name::Text;
+use crate::{Via, ViaName};
 
 struct ViaKey<K: Send + Sync + 'static, V> {
     registry: Registry<K, V, Unique>,
-    key: K,
+    name: Name<K>,
     value: V,
+}
+
+/// What makes two the same: the value does not.
+#[derive(PartialEq, Eq, Hash)]
+struct Name<K> {
+    registry: Text,
+    /// Which of that name, if it is bound to a runtime: where it is kept.
+    bound: Option<usize>,
+    key: K,
 }
 
 impl<K, V> Registry<K, V, Unique>
@@ -56,10 +66,14 @@ where
 
     /// As [`via`](Registry::via), with the value that the server is registered with.
     pub fn via_with(&self, key: K, value: V) -> Arc<dyn Via> {
-        let registry = self.clone();
-        Arc::new(ViaKey {
-            registry,
+        let name = Name {
+            registry: self.name.clone(),
+            bound: self.shared.as_ref().map(|it| Arc::as_ptr(it).addr()),
             key,
+        };
+        Arc::new(ViaKey {
+            registry: self.clone(),
+            name,
             value,
         })
     }
@@ -71,7 +85,10 @@ where
     V: Clone + Send + Sync + 'static,
 {
     fn register(&self) -> Result<(), Pid> {
-        match self.registry.register(self.key.clone(), self.value.clone()) {
+        match self
+            .registry
+            .register(self.name.key.clone(), self.value.clone())
+        {
             Ok(()) => Ok(()),
             Err(RegisterKeyError::AlreadyRegistered(pid)) => Err(pid),
             Err(RegisterKeyError::NotRunning(error)) => exit_with(ExitReason::error(error)),
@@ -79,13 +96,17 @@ where
     }
 
     fn whereis(&self) -> Option<Pid> {
-        self.registry.whereis(&self.key)
+        self.registry.whereis(&self.name.key)
+    }
+
+    fn name(&self) -> Option<&dyn ViaName> {
+        Some(&self.name)
     }
 }
 
 impl<K: fmt::Debug + Send + Sync + 'static, V> fmt::Debug for ViaKey<K, V> {
     /// As `rooms["lobby"]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{:?}]", self.registry.name.as_str(), self.key)
+        write!(f, "{}[{:?}]", self.name.registry.as_str(), self.name.key)
     }
 }

@@ -1,11 +1,11 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use regrow_runtime::{
     ExitReason, Pid, ReplyTo, exit, is_alive, processes, self_pid, send, trap_exit, try_receive,
 };
 use regrow_supervisor::{
-    CallError, ChildSpec, Context, Next, ServerRef, StartError, StopError, Strategy, Via,
+    CallError, ChildSpec, Context, Next, ServerRef, StartError, StopError, Strategy, Via, ViaName,
 };
 
 use crate::common::*;
@@ -221,4 +221,43 @@ fn references_that_share_a_via_are_equal() {
         assert_ne!(server, ServerRef::from_pid(self_pid()));
         assert_eq!(server.to_string(), format!("{:?}", registry.via("one")));
     });
+}
+
+/// A name that can be compared; which registry is of no interest here.
+#[derive(Debug)]
+struct Seat(u32);
+
+/// The names of another registry.
+#[derive(Debug)]
+struct Table(u32);
+
+macro_rules! comparable {
+    ($($place:ty)*) => { $(
+        impl Via for $place {
+            fn register(&self) -> Result<(), Pid> {
+                Ok(())
+            }
+
+            fn whereis(&self) -> Option<Pid> {
+                None
+            }
+
+            fn name(&self) -> Option<&dyn ViaName> {
+                Some(&self.0)
+            }
+        }
+    )* };
+}
+comparable!(Seat Table);
+
+#[test]
+fn references_via_equal_names_of_one_kind_are_equal_and_hash_alike() {
+    let seat = |number| ServerRef::<Ask>::via(Arc::new(Seat(number)));
+    assert_eq!(seat(7), seat(7));
+    assert_ne!(seat(7), seat(8));
+    assert_ne!(seat(7), ServerRef::via(Arc::new(Table(7))));
+    assert_ne!(seat(7), ServerRef::via(Registry::default().via("7")));
+    let seats = HashSet::from([seat(7), seat(8)]);
+    assert!(seats.contains(&seat(7)));
+    assert!(!seats.contains(&seat(9)));
 }

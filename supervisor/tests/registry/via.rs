@@ -1,5 +1,6 @@
 //! Servers that are known by a key.
 
+use regrow_runtime::Handle;
 use regrow_supervisor::{CallError, ChildSpec, Restart, ServerRef, StopError, Strategy};
 
 use super::*;
@@ -129,4 +130,21 @@ fn temporary_servers_by_key_come_and_go() {
 fn a_reference_by_key_says_which() {
     let lobby = room("lobby");
     assert_eq!(format!("{lobby:?}"), r#"ServerRef(rooms["lobby"])"#);
+}
+
+#[test]
+fn references_by_key_are_equal_if_registry_runtime_and_key_are() {
+    const OTHERS: Registry<&str, u32> = Registry::unique("others");
+    run(|| async {
+        assert_eq!(room("lobby"), room("lobby"));
+        assert_ne!(room("lobby"), room("attic"));
+        assert_ne!(room("lobby"), ServerRef::via(OTHERS.via("lobby")));
+        // The value is for who registers.
+        assert_eq!(room("lobby"), ServerRef::via(ROOMS.via_with("lobby", 5)));
+        let bound = ROOMS.on(&Handle::current());
+        let again = ROOMS.on(&Handle::current());
+        let lobby = ServerRef::<End>::via(bound.via("lobby"));
+        assert_eq!(lobby, ServerRef::via(again.via("lobby")));
+        assert_ne!(lobby, room("lobby"));
+    });
 }
