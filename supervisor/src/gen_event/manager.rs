@@ -6,13 +6,15 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use regrow_runtime::{ExitReason, Pid, ReplyTo, trap_exit};
 
 use super::handlers::{Asked, Handlers, Key, Make};
 use super::{EventManagerRef, HandlerInfo};
 use crate::call::wait_here;
-use crate::{Context, GenServer, Info, Next, StartError};
+use crate::gen_server::ServerName;
+use crate::{Context, GenServer, Info, Next, StartError, Via};
 
 /// What a manager can be told.
 pub(super) enum Request<E> {
@@ -44,7 +46,8 @@ pub(super) struct New<E> {
 /// [The module](super) has an example.
 #[must_use = "nothing is started before `start` or `start_link`"]
 pub struct EventManager<E> {
-    name: Option<Arc<str>>,
+    name: Option<ServerName>,
+    timeout: Option<Duration>,
     event: PhantomData<fn(E)>,
 }
 
@@ -54,9 +57,24 @@ impl<E: Clone + Send + 'static> EventManager<E> {
         EventManager::default()
     }
 
-    /// Registers the manager under this name.
+    /// Registers the manager under this name. It has one: the last that is given, here or with
+    /// [`via`](EventManager::via).
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
+        self.name = Some(ServerName::Local(name.into()));
+        self
+    }
+
+    /// Registers the manager in another registry than the runtime's own; see
+    /// [`Start::via`](crate::Start::via).
+    pub fn via(mut self, via: Arc<dyn Via>) -> Self {
+        self.name = Some(ServerName::Via(via));
+        self
+    }
+
+    /// Gives the start this long; then the manager is killed. By default it has no limit. What may
+    /// take long is another registry that is to register it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -64,7 +82,8 @@ impl<E: Clone + Send + 'static> EventManager<E> {
     ///
     /// # Errors
     ///
-    /// [`StartError::AlreadyStarted`] if the name is taken.
+    /// [`StartError::AlreadyStarted`] if the name is taken, [`StartError::Timeout`] if there is a
+    /// limit and it took longer.
     ///
     /// # Panics
     ///
@@ -78,7 +97,8 @@ impl<E: Clone + Send + 'static> EventManager<E> {
     ///
     /// # Errors
     ///
-    /// [`StartError::AlreadyStarted`] if the name is taken.
+    /// [`StartError::AlreadyStarted`] if the name is taken, [`StartError::Timeout`] if there is a
+    /// limit and it took longer.
     ///
     /// # Panics
     ///
@@ -99,10 +119,14 @@ impl<E: Clone + Send + 'static> EventManager<E> {
                 false => Process::start(()),
                 true => Process::start_link(()),
             };
-            if let Some(name) = self.name {
-                start = start.name(name);
+            if let Some(timeout) = self.timeout {
+                start = start.timeout(timeout);
             }
-            start.at(place).await.map(EventManagerRef::new)
+            start
+                .named(self.name)
+                .at(place)
+                .await
+                .map(EventManagerRef::new)
         })
     }
 }
@@ -111,6 +135,7 @@ impl<E> Default for EventManager<E> {
     fn default() -> Self {
         EventManager {
             name: None,
+            timeout: None,
             event: PhantomData,
         }
     }
@@ -120,6 +145,7 @@ impl<E> fmt::Debug for EventManager<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventManager")
             .field("name", &self.name)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_runtime::{ExitReason, Pid, ReplyTo, reply_channel, self_pid};
@@ -15,7 +16,7 @@ use super::manager::{New, Request};
 use super::{Handler, HandlerId, HandlerInfo};
 use crate::call::wait_here;
 use crate::sys::Target;
-use crate::{Call, CallError, Callee, Child, Name, ServerRef, StopError};
+use crate::{Call, CallError, Callee, Child, Name, ServerRef, StopError, Via};
 
 /// A reference to a running event manager, by pid or by name. Cheap to clone.
 ///
@@ -41,6 +42,11 @@ impl<E: Clone + Send + 'static> EventManagerRef<E> {
     /// The event manager that has this name when it is asked.
     pub fn named(name: impl Into<String>) -> Self {
         EventManagerRef::new(Name::from_string(name.into()).into())
+    }
+
+    /// The event manager that another registry says has the name, asked each time.
+    pub fn via(via: Arc<dyn Via>) -> Self {
+        EventManagerRef::new(ServerRef::via(via))
     }
 
     /// Its process; for a reference by name, whoever has the name now.

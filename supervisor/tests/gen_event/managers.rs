@@ -1,3 +1,9 @@
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use regrow_runtime::sleep;
+use regrow_supervisor::{Registry, Via};
+
 use super::*;
 
 #[test]
@@ -13,6 +19,56 @@ fn a_manager_has_a_name_that_is_taken_once() {
         assert_eq!(ids(&manager).await, ["a"]);
         assert_eq!(named.stop(ExitReason::Normal, None).await, Ok(()));
         assert_eq!(whereis("events"), None);
+    });
+}
+
+#[test]
+fn a_manager_may_have_its_name_in_another_registry() {
+    const MANAGERS: Registry<&str> = Registry::unique("managers");
+    run(|| async {
+        MANAGERS.start_link().await.unwrap();
+        let start = || EventManager::<Happened>::new().via(MANAGERS.via("events"));
+        let manager = start().start_link().await.unwrap();
+        let pid = manager.pid().unwrap();
+        assert_eq!(MANAGERS.whereis("events"), Some(pid));
+        assert_eq!(start().start().await, Err(StartError::AlreadyStarted(pid)));
+        let named = Ref::via(MANAGERS.via("events"));
+        add(&named, "a").await;
+        assert_eq!(ids(&manager).await, ["a"]);
+        assert_eq!(named.stop(ExitReason::Normal, None).await, Ok(()));
+        assert_eq!(named.pid(), None);
+    });
+}
+
+/// A registry that does not answer before it is told to.
+#[derive(Debug)]
+struct Slow(Mutex<mpsc::Receiver<()>>);
+
+impl Via for Slow {
+    fn register(&self) -> Result<(), Pid> {
+        let _ = self.0.lock().unwrap().recv();
+        Ok(())
+    }
+
+    fn whereis(&self) -> Option<Pid> {
+        None
+    }
+}
+
+#[test]
+fn a_manager_whose_start_takes_too_long_is_killed() {
+    // A thread waits, so not in a simulation.
+    run_with_threads(async {
+        let (answer, registry) = mpsc::channel();
+        let slow = Arc::new(Slow(Mutex::new(registry)));
+        spawn(async move {
+            // The turn of the manager has to end before its end is known.
+            sleep(Duration::from_millis(50)).await;
+            drop(answer);
+        });
+        let manager = EventManager::<Happened>::new().via(slow);
+        let started = manager.timeout(Duration::from_millis(5)).start_link();
+        assert_eq!(started.await, Err(StartError::Timeout));
     });
 }
 
