@@ -186,11 +186,74 @@ impl<S: StateMachine> Context<S> {
         self.set(Which::Event, Setting::After(after, message));
     }
 
+    /// As [`event_timeout`](Self::event_timeout), at a moment of [`monotonic_time`] (OTP: with the
+    /// option `{abs, true}`). One that has passed comes behind the messages that wait, and so
+    /// only if there is none; this is true of all absolute timeouts.
+    ///
+    /// [`monotonic_time`]: regrow_runtime::monotonic_time
+    pub fn event_timeout_at(&mut self, at: Duration, message: S::Message) {
+        self.set(Which::Event, Setting::At(at, message));
+    }
+
     /// Sends an [`Event::StateTimeout`] with this message when the state has lasted this long.
     /// A change of state cancels it; set in the handler that changes the state, it is the new
     /// state's. Setting it again begins anew.
     pub fn state_timeout(&mut self, after: Duration, message: S::Message) {
         self.set(Which::State, Setting::After(after, message));
+    }
+
+    /// As [`state_timeout`](Self::state_timeout), at a moment of
+    /// [`monotonic_time`](regrow_runtime::monotonic_time): a deadline that does not move when it is
+    /// set again, in this state or in the next.
+    ///
+    /// ```
+    /// # use regrow_runtime::{ExitReason, ReplyTo, monotonic_time};
+    /// # use regrow_supervisor::gen_statem::{Context, Event, StateMachine, Transition};
+    /// # use std::time::Duration;
+    /// #[derive(Debug, PartialEq)]
+    /// enum State { Question(u32), Over }
+    /// enum Message { Answer, TimeIsUp, Reached(ReplyTo<u32>) }
+    /// struct Quiz { ends: Duration, reached: u32 }
+    ///
+    /// impl StateMachine for Quiz {
+    /// #   type Args = Duration;
+    /// #   type State = State;
+    /// #   type Message = Message;
+    /// #   type Timer = ();
+    ///     async fn init(time: Duration, _: &mut Context<Self>) -> Result<(State, Self), ExitReason> {
+    ///         Ok((State::Question(1), Quiz { ends: monotonic_time() + time, reached: 1 }))
+    ///     }
+    ///
+    ///     async fn enter(&mut self, _: &State, state: &State, cx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///         if let State::Question(number) = state {
+    ///             self.reached = *number;
+    ///             cx.state_timeout_at(self.ends, Message::TimeIsUp); // one time for all questions
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     // ...
+    /// #   async fn handle(&mut self, event: Event<Message>, state: &State, cx: &mut Context<Self>) -> Transition<State> {
+    /// #       match (state, event) {
+    /// #           (State::Question(n), Event::Message(Message::Answer)) => return Transition::NextState(State::Question(n + 1)),
+    /// #           (State::Over, Event::Message(Message::Reached(reply))) => reply.send(self.reached),
+    /// #           (_, Event::StateTimeout(Message::TimeIsUp)) => return Transition::NextState(State::Over),
+    /// #           (State::Question(_), ask) => cx.postpone(ask),
+    /// #           _ => {}
+    /// #       }
+    /// #       Transition::KeepState
+    /// #   }
+    /// }
+    ///
+    /// # regrow_runtime::Runtime::new()?.block_on(async {
+    /// let quiz = Quiz::start_link(Duration::from_millis(20)).await.unwrap();
+    /// quiz.cast(Message::Answer);
+    /// quiz.cast(Message::Answer);
+    /// assert_eq!(quiz.call(Message::Reached).await, Ok(3)); // when the time is up
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn state_timeout_at(&mut self, at: Duration, message: S::Message) {
+        self.set(Which::State, Setting::At(at, message));
     }
 
     /// Gives a state timeout that runs another message, without touching its time. If none
@@ -253,6 +316,12 @@ impl<S: StateMachine> Context<S> {
     /// ```
     pub fn timeout(&mut self, name: S::Timer, after: Duration, message: S::Message) {
         self.set(Which::Named(name), Setting::After(after, message));
+    }
+
+    /// As [`timeout`](Self::timeout), at a moment of
+    /// [`monotonic_time`](regrow_runtime::monotonic_time).
+    pub fn timeout_at(&mut self, name: S::Timer, at: Duration, message: S::Message) {
+        self.set(Which::Named(name), Setting::At(at, message));
     }
 
     /// Gives the timeout of this name another message, without touching its time. If it does

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use regrow_runtime::proc_lib::{InitAck, about_to_end};
 use regrow_runtime::{
-    ExitReason, Pid, TimedOut, TimerRef, cancel_timer, catch_panic, garbage_collect, process_info,
-    receive_any, self_pid, start_timer, yield_now,
+    ExitReason, Pid, TimedOut, TimerRef, cancel_timer, catch_panic, garbage_collect,
+    monotonic_time, process_info, receive_any, self_pid, start_timer, yield_now,
 };
 
 use super::context::Phase;
@@ -64,6 +64,10 @@ impl Clock for Timers {
 
     fn start(&mut self, after: Duration) -> TimerRef {
         start_timer(after, self_pid(), TimeoutTick)
+    }
+
+    fn start_at(&mut self, at: Duration) -> TimerRef {
+        self.start(at.saturating_sub(monotonic_time()))
     }
 
     fn cancel(&mut self, timer: TimerRef) {

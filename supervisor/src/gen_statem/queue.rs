@@ -48,6 +48,9 @@ pub(super) enum Which<T> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Setting<M> {
     After(Duration, M),
+    /// At this moment of the monotonic clock, never without a timer: one that has passed comes
+    /// behind the messages that wait.
+    At(Duration, M),
     /// New content for one that runs; for one that does not, no time.
     Update(M),
     Cancel,
@@ -77,6 +80,8 @@ pub(super) trait Clock {
     type Timer: Copy + PartialEq;
 
     fn start(&mut self, after: Duration) -> Self::Timer;
+
+    fn start_at(&mut self, at: Duration) -> Self::Timer;
 
     fn cancel(&mut self, timer: Self::Timer);
 }
@@ -176,6 +181,10 @@ impl<M, T: PartialEq, C: Clock> Queue<M, T, C> {
                 self.cancel(&which);
                 let timer = (!after.is_zero()).then(|| self.clock.start(after));
                 (content, timer)
+            }
+            Setting::At(at, content) => {
+                self.cancel(&which);
+                (content, Some(self.clock.start_at(at)))
             }
         };
         self.timeouts.push(Timeout {

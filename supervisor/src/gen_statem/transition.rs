@@ -47,6 +47,39 @@ pub enum Transition<S> {
     Stop(ExitReason),
 }
 
+/// Stays, or stops with the error as the reason: for what a handler does with `?`.
+impl<S, E: Into<ExitReason>> From<Result<(), E>> for Transition<S> {
+    fn from(result: Result<(), E>) -> Self {
+        Transition::from(result.map(|()| Transition::KeepState))
+    }
+}
+
+/// What comes next, or a stop with the error as the reason.
+///
+/// ```
+/// use regrow_runtime::ExitReason;
+/// use regrow_supervisor::gen_statem::Transition;
+///
+/// #[derive(Debug, PartialEq)]
+/// enum State { Counting, Enough }
+///
+/// fn count(text: &str) -> Result<Transition<State>, std::num::ParseIntError> {
+///     Ok(match text.parse()? {
+///         0..10_u32 => Transition::KeepState,
+///         _ => Transition::NextState(State::Enough),
+///     })
+/// }
+///
+/// assert_eq!(Transition::from(count("7")), Transition::KeepState);
+/// assert_eq!(Transition::from(count("70")), Transition::NextState(State::Enough));
+/// assert!(matches!(Transition::from(count("seven")), Transition::Stop(ExitReason::Error(_))));
+/// ```
+impl<S, E: Into<ExitReason>> From<Result<Transition<S>, E>> for Transition<S> {
+    fn from(result: Result<Transition<S>, E>) -> Self {
+        result.unwrap_or_else(|error| Transition::Stop(error.into()))
+    }
+}
+
 impl<S: fmt::Debug> fmt::Display for Transition<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

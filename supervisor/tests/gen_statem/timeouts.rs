@@ -1,3 +1,5 @@
+use regrow_runtime::monotonic_time;
+
 use super::*;
 
 const SOON: Duration = Duration::from_millis(5);
@@ -230,6 +232,84 @@ fn an_update_of_what_does_not_run_comes_at_once() {
                 "enter Idle Busy",
                 "timeout name one Busy",
                 "state timeout two Busy"
+            ]
+        );
+        nothing_seen(&machine).await;
+    });
+}
+
+#[test]
+fn absolute_timeouts_come_at_their_time_and_are_cancelled_like_others() {
+    run(|| async {
+        let machine = start(Init::Fine).await;
+        let began = monotonic_time();
+        tell(&machine, move |cx| {
+            cx.state_timeout_at(began + 20 * SOON, Message::Note("never"));
+            cx.event_timeout_at(began + 20 * SOON, Message::Note("never"));
+            cx.timeout_at("b", began + 24 * SOON, Message::Note("two"));
+            cx.timeout_at("a", began + 22 * SOON, Message::Note("one"));
+            Transition::KeepState
+        });
+        tell(&machine, move |cx| {
+            cx.state_timeout_at(began + 26 * SOON, Message::Note("three"));
+            Transition::NextState(State::Busy)
+        });
+        assert_eq!(
+            all_seen().await,
+            [
+                "enter Idle Busy",
+                "timeout a one Busy",
+                "timeout b two Busy",
+                "state timeout three Busy"
+            ]
+        );
+        assert!(monotonic_time() >= began + 26 * SOON);
+        nothing_seen(&machine).await;
+    });
+}
+
+#[test]
+fn a_deadline_that_is_set_again_does_not_move() {
+    run(|| async {
+        let machine = start(Init::Fine).await;
+        let ends = monotonic_time() + 20 * SOON;
+        for state in [State::Busy, State::Idle] {
+            sleep(SOON).await;
+            tell(&machine, move |cx| {
+                cx.state_timeout_at(ends, Message::Note("over"));
+                cx.timeout("relative", 40 * SOON, Message::Note("later"));
+                Transition::NextState(state)
+            });
+        }
+        assert_eq!(
+            all_seen().await,
+            [
+                "enter Idle Busy",
+                "enter Busy Idle",
+                "state timeout over Idle",
+                "timeout relative later Idle"
+            ]
+        );
+    });
+}
+
+/// As in OTP: only a relative time of zero is no time.
+#[test]
+fn an_absolute_timeout_that_has_passed_comes_behind_the_messages_that_wait() {
+    run(|| async {
+        let machine = start_with(|cx| {
+            cx.server_ref().cast(Message::Note("waits"));
+            cx.timeout_at("passed", Duration::ZERO, Message::Note("over"));
+            cx.timeout("zero", Duration::ZERO, Message::Note("at once"));
+        })
+        .await;
+        assert_eq!(
+            all_seen().await,
+            [
+                "enter Idle Idle",
+                "timeout zero at once Idle",
+                "message waits Idle",
+                "timeout passed over Idle"
             ]
         );
         nothing_seen(&machine).await;

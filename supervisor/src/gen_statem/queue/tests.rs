@@ -23,6 +23,10 @@ impl Clock for Numbers {
         self.made
     }
 
+    fn start_at(&mut self, at: Duration) -> u32 {
+        self.start(at)
+    }
+
     fn cancel(&mut self, timer: u32) {
         let at = self.running.iter().position(|&running| running == timer);
         self.running.remove(at.expect("a timer that runs"));
@@ -140,7 +144,7 @@ impl Model {
                 let shown = (Some(which.clone()), *content);
                 self.entries.push((Place::Due, shown));
             }
-            (Setting::After(_, content), _) => {
+            (Setting::After(_, content) | Setting::At(_, content), _) => {
                 self.forget(which);
                 self.timers += 1;
                 let shown = (Some(which.clone()), *content);
@@ -219,6 +223,7 @@ fn timeout() -> impl Strategy<Value = (Which<u8>, Setting<u32>)> {
     let setting = prop_oneof![
         any::<u32>().prop_map(|content| Setting::After(Duration::ZERO, content)),
         any::<u32>().prop_map(|content| Setting::After(LONG, content)),
+        any::<u32>().prop_map(|content| Setting::At(Duration::ZERO, content)),
         any::<u32>().prop_map(Setting::Update),
         Just(Setting::Cancel),
     ];
