@@ -21,6 +21,19 @@ pub enum ClientKind {
     Worker(TubeName),
 }
 
+/// What a connection was to a queue that is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejoin {
+    /// The tube that it uses.
+    pub using: TubeName,
+    /// The tubes that it watches: at least one.
+    pub watching: Vec<TubeName>,
+    /// It has put a job.
+    pub produces: bool,
+    /// It has asked for a job.
+    pub works: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) is_connection: bool,
@@ -39,7 +52,9 @@ pub(super) struct Client {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wait {
     pub(super) ticket: u64,
-    /// When it gives up, if ever.
+    /// When one of its jobs has a second left.
+    pub(super) margin: Option<Moment>,
+    /// When it gives up, if ever: not after the margin.
     pub(super) until: Option<Moment>,
 }
 
@@ -121,14 +136,30 @@ impl Queue {
             self.becomes_worker(id);
             let tube = self.tubes.find_or_make(tube);
             self.watch(id, tube);
-            let Some(client) = self.clients.get(id) else {
-                return;
-            };
-            for other in client.watching.clone() {
-                if other != tube {
-                    self.unwatch(id, other);
-                }
-            }
+            self.watch_only(id, vec![tube]);
+        }
+    }
+
+    /// A connection is there that was there before the queue was lost.
+    pub fn client_rejoined(&mut self, id: ClientId, was: &Rejoin) {
+        self.client_joined(id, &ClientKind::Connection);
+        self.use_tube(id, &was.using);
+        for tube in &was.watching {
+            let tube = self.tubes.find_or_make(tube);
+            self.watch(id, tube);
+        }
+        // The list is in the order in which it was.
+        let watching = was
+            .watching
+            .iter()
+            .filter_map(|tube| self.tubes.find(tube))
+            .collect();
+        self.watch_only(id, watching);
+        if was.produces {
+            self.clients.note_producer(id);
+        }
+        if was.works {
+            self.clients.note_worker(id);
         }
     }
 
@@ -179,7 +210,7 @@ impl Queue {
     /// A client will send nothing more, but may still be told something: if it waits for a job,
     /// that ends with `TIMED_OUT`.
     pub fn client_half_closed(&mut self, id: ClientId, effects: &mut Vec<Effect>) {
-        if self.stop_waiting(id) {
+        if self.stop_waiting(id).is_some() {
             effects.push(Effect::Reply(id, Response::TimedOut));
         }
     }
@@ -213,14 +244,39 @@ impl Queue {
         Some(left)
     }
 
+    /// Of all tubes that a client watches, these are left, in this order.
+    fn watch_only(&mut self, id: ClientId, tubes: Vec<TubeKey>) {
+        let Some(client) = self.clients.get_mut(id) else {
+            return;
+        };
+        if tubes.is_empty() {
+            return;
+        }
+        let before = std::mem::replace(&mut client.watching, tubes);
+        let client = &self.clients.clients[&id];
+        for tube in before {
+            if !client.watching.contains(&tube) {
+                self.tubes[tube].watching -= 1;
+                if let Some(pause) = self.tubes.release(tube) {
+                    self.clock.pauses.remove(&(pause.until, tube));
+                }
+            }
+        }
+    }
+
     /// From now on the client waits for a job of any tube that it watches.
     pub(super) fn start_waiting(&mut self, id: ClientId, until: Option<Moment>) {
         let ticket = self.ticket();
         let Some(client) = self.clients.get_mut(id) else {
             return;
         };
-        let until = [until, client.margin()].into_iter().flatten().min();
-        client.wait = Some(Wait { ticket, until });
+        let margin = client.margin();
+        let until = [until, margin].into_iter().flatten().min();
+        client.wait = Some(Wait {
+            ticket,
+            margin,
+            until,
+        });
         for tube in &client.watching {
             self.tubes[*tube].waiting.insert((ticket, id));
         }
@@ -230,14 +286,10 @@ impl Queue {
         self.clients.waiting += 1;
     }
 
-    /// Whether it waited.
-    pub(super) fn stop_waiting(&mut self, id: ClientId) -> bool {
-        let Some(client) = self.clients.get_mut(id) else {
-            return false;
-        };
-        let Some(wait) = client.wait.take() else {
-            return false;
-        };
+    /// How it waited, if it did.
+    pub(super) fn stop_waiting(&mut self, id: ClientId) -> Option<Wait> {
+        let client = self.clients.get_mut(id)?;
+        let wait = client.wait.take()?;
         for tube in &client.watching {
             self.tubes[*tube].waiting.remove(&(wait.ticket, id));
         }
@@ -245,6 +297,6 @@ impl Queue {
             self.clock.patience.remove(&(at, id));
         }
         self.clients.waiting -= 1;
-        true
+        Some(wait)
     }
 }

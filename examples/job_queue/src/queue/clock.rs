@@ -8,8 +8,7 @@ use crate::queue::client::ClientId;
 use crate::queue::tube::TubeKey;
 use crate::queue::{Effect, Queue};
 
-/// A point of the queue's clock, in nanoseconds. Negative before the start of the program:
-/// jobs of earlier runs were created then.
+/// A point of the queue's clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Moment(i64);
 
@@ -35,15 +34,12 @@ impl Moment {
         Duration::from_nanos(u64::try_from(self.0).unwrap_or(0))
     }
 
-    /// As milliseconds since the Unix epoch. A later moment never gives an earlier number.
-    pub(super) fn to_unix(self, unix_at_zero: Duration) -> i64 {
-        let zero = i64::try_from(unix_at_zero.as_millis()).unwrap_or(i64::MAX);
-        zero.saturating_add(self.0.div_euclid(1_000_000))
+    pub(super) fn to_millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
     }
 
-    pub(super) fn from_unix(millis: i64, unix_at_zero: Duration) -> Moment {
-        let zero = i64::try_from(unix_at_zero.as_millis()).unwrap_or(i64::MAX);
-        Moment(millis.saturating_sub(zero).saturating_mul(1_000_000))
+    pub(super) fn from_millis(millis: i64) -> Moment {
+        Moment(millis.saturating_mul(1_000_000))
     }
 }
 
@@ -95,6 +91,7 @@ impl Queue {
             && at <= now
         {
             self.end_pause(tube);
+            self.release_tube(tube);
         }
         while let Some(&(at, id)) = self.clock.expiries.first()
             && at <= now
@@ -118,11 +115,10 @@ impl Queue {
 
     /// Somebody has waited long enough.
     fn give_up(&mut self, id: ClientId, now: Moment, effects: &mut Vec<Effect>) {
-        let soon = self
-            .clients
-            .get(id)
-            .is_some_and(|client| client.deadline_is_soon(now));
-        self.stop_waiting(id);
+        let Some(wait) = self.stop_waiting(id) else {
+            return;
+        };
+        let soon = wait.margin.is_some_and(|at| at <= now);
         let response = if soon {
             Response::DeadlineSoon
         } else {
@@ -137,15 +133,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_the_clock_and_of_the_calendar_convert_both_ways() {
-        let zero = Duration::from_millis(1_700_000_000_123);
-        let moment = Moment::new(Duration::from_millis(5_042));
-        assert_eq!(moment.to_unix(zero), 1_700_000_005_165);
-        assert_eq!(Moment::from_unix(1_700_000_005_165, zero), moment);
-        let before = Moment::from_unix(1_699_999_999_123, zero);
-        assert_eq!(moment.seconds_since(before), 6);
-        assert_eq!(before.to_duration(), Duration::ZERO);
-        assert_eq!(before.to_unix(zero), 1_699_999_999_123);
+    fn a_moment_is_kept_on_disk_to_the_millisecond() {
+        let moment = Moment::new(Duration::from_micros(5_042_999));
+        assert_eq!(moment.to_millis(), 5_042);
+        assert_eq!(
+            Moment::from_millis(5_042),
+            Moment::new(Duration::from_millis(5_042))
+        );
+        assert_eq!(Moment::from_millis(7_041).seconds_since(moment), 1);
+        assert_eq!(moment.seconds_since(Moment::from_millis(7_041)), 0);
     }
 
     #[test]
@@ -153,6 +149,10 @@ mod tests {
         let moment = Moment::new(Duration::MAX).plus(u32::MAX);
         assert_eq!(moment, Moment(i64::MAX));
         assert!(Moment::new(Duration::from_secs(1)).plus(u32::MAX) < moment);
-        assert!(Moment::from_unix(i64::MAX, Duration::ZERO) <= moment);
+        assert_eq!(Moment::from_millis(i64::MAX), moment);
+        assert_eq!(
+            moment.minus(1).to_duration() + Duration::from_secs(1),
+            moment.to_duration()
+        );
     }
 }

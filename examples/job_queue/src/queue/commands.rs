@@ -9,7 +9,7 @@ use crate::queue::clock::Moment;
 use crate::queue::effect::{Record, Row, RowState, Tally};
 use crate::queue::job::{Job, State};
 use crate::queue::tube::{Pause, TubeKey};
-use crate::queue::{Effect, Queue};
+use crate::queue::{Effect, PausedTube, Queue};
 
 impl Queue {
     /// Does what a client asks for. It is answered once: at once, when the records are stored,
@@ -118,11 +118,10 @@ impl Queue {
         });
         self.counters.jobs += 1;
         self.tubes[tube].total += 1;
-        let unix_at_zero = self.config.unix_at_zero;
         let state = if delay > 0 {
             let until = now.plus(delay);
             self.make_delayed(id, until);
-            RowState::Delayed(until.to_unix(unix_at_zero))
+            RowState::Delayed(until.to_millis())
         } else {
             self.make_ready(id);
             RowState::Ready
@@ -133,7 +132,7 @@ impl Queue {
             pri,
             delay,
             ttr,
-            created: now.to_unix(unix_at_zero),
+            created: now.to_millis(),
             state,
             tally,
             note: None,
@@ -323,7 +322,7 @@ impl Queue {
         Response::Touched
     }
 
-    fn use_tube(&mut self, client: ClientId, name: &TubeName) -> Response {
+    pub(super) fn use_tube(&mut self, client: ClientId, name: &TubeName) -> Response {
         let tube = self.tubes.find_or_make(name);
         if let Some(state) = self.clients.get_mut(client) {
             let before = std::mem::replace(&mut state.using, tube);
@@ -367,11 +366,15 @@ impl Queue {
         };
         self.tubes[key].pauses += 1;
         self.end_pause(key);
+        let until = now.plus(seconds);
         if seconds > 0 {
-            let until = now.plus(seconds);
-            self.tubes[key].pause = Some(Pause { seconds, until });
-            self.clock.pauses.insert((until, key));
+            self.start_pause(key, Pause { seconds, until });
         }
+        effects.push(Effect::Paused(PausedTube {
+            tube: name.clone(),
+            seconds,
+            until: until.to_duration(),
+        }));
         self.dispatch(now, effects);
         Response::Paused
     }

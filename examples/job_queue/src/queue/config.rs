@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Config {
     /// The largest body that the connections accept: shown in the statistics.
     pub job_size_max: usize,
-    /// The time since the Unix epoch when the clock of the queue was at zero.
-    pub unix_at_zero: Duration,
+    /// When the program was started, by the queue's clock.
+    pub started: Duration,
     /// The program and the machine.
     pub host: Host,
 }

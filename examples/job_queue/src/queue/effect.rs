@@ -32,6 +32,20 @@ pub enum Effect {
     },
     /// Nobody has the job any more.
     LeaseEnded(JobId),
+    /// Nobody can reserve from the tube until then (by the queue's clock); a time that is over
+    /// means that everybody can. Nothing is said when a pause ends by itself.
+    Paused(PausedTube),
+}
+
+/// A tube that is paused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PausedTube {
+    /// Which.
+    pub tube: TubeName,
+    /// For how long it was paused.
+    pub seconds: u32,
+    /// Until when, by the queue's clock.
+    pub until: Duration,
 }
 
 /// A change to what is on disk.
@@ -56,7 +70,7 @@ impl Record {
     }
 }
 
-/// A job as it is kept on disk. Times are milliseconds since the Unix epoch.
+/// A job as it is kept on disk. Times are milliseconds of the queue's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Its name.
@@ -103,7 +117,7 @@ pub struct RowUpdate {
 pub enum RowState {
     /// Ready.
     Ready,
-    /// Ready at this time, in milliseconds since the Unix epoch.
+    /// Ready at this time, in milliseconds of the queue's clock.
     Delayed(i64),
     /// Buried; those with smaller numbers are kicked first.
     Buried(u64),

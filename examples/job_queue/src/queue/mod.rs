@@ -16,6 +16,9 @@
 //! * A job is reserved by one client at most, and that client knows it.
 //! * A tube exists as long as it has jobs, or a client uses or watches it; `default` always does.
 //!
+//! Its clock is given with each call: the time since the Unix epoch when the program started, and
+//! what passed since then by a clock that is never set. So it agrees from one run to the next.
+//!
 //! The caller keeps three rules. It calls [`advance`](Queue::advance) when
 //! [`next_due`](Queue::next_due) says so, and before commands that it has at a later time. A client
 //! that waits for a job sends nothing more until it is answered. Effects are carried out in order;
@@ -35,9 +38,9 @@ mod work;
 
 use rustc_hash::FxHashMap;
 
-pub use client::{ClientId, ClientKind};
+pub use client::{ClientId, ClientKind, Rejoin};
 pub use config::{Config, Host, Usage};
-pub use effect::{Effect, Record, Row, RowState, RowUpdate, Tally};
+pub use effect::{Effect, PausedTube, Record, Row, RowState, RowUpdate, Tally};
 pub use recovery::Lease;
 pub use stats::Summary;
 pub use work::{Failed, Retry};

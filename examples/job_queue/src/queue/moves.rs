@@ -11,7 +11,7 @@ use crate::queue::client::ClientId;
 use crate::queue::clock::Moment;
 use crate::queue::effect::{Record, RowState, RowUpdate};
 use crate::queue::job::State;
-use crate::queue::tube::TubeKey;
+use crate::queue::tube::{Pause, TubeKey};
 use crate::queue::{Effect, Queue};
 
 impl Queue {
@@ -169,6 +169,12 @@ impl Queue {
         }
     }
 
+    /// Lets no client reserve from a tube that is not paused.
+    pub(super) fn start_pause(&mut self, key: TubeKey, pause: Pause) {
+        self.tubes[key].pause = Some(pause);
+        self.clock.pauses.insert((pause.until, key));
+    }
+
     /// Lets clients reserve from the tube again. [`dispatch`](Queue::dispatch) is to follow.
     pub(super) fn end_pause(&mut self, key: TubeKey) {
         let tube = &mut self.tubes[key];
@@ -192,7 +198,7 @@ impl Queue {
         let Some(job) = self.jobs.get(id) else { return };
         let state = match job.state {
             State::Ready | State::Reserved { .. } => RowState::Ready,
-            State::Delayed { until } => RowState::Delayed(until.to_unix(self.config.unix_at_zero)),
+            State::Delayed { until } => RowState::Delayed(until.to_millis()),
             State::Buried { ticket } => RowState::Buried(ticket),
         };
         let update = RowUpdate {

@@ -7,7 +7,8 @@ use crate::queue::client::{ClientId, ClientKind};
 use crate::queue::clock::Moment;
 use crate::queue::effect::{Row, RowState};
 use crate::queue::job::{Job, State};
-use crate::queue::{Effect, Queue};
+use crate::queue::tube::Pause;
+use crate::queue::{Effect, PausedTube, Queue};
 
 /// A client has a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +30,11 @@ impl Queue {
         }
         let id = row.id;
         self.next_id = self.next_id.max(id.saturating_add(1));
-        let unix_at_zero = self.config.unix_at_zero;
         let tube = self.tubes.find_or_make(&row.tube);
         self.jobs.insert(Job {
             id,
             body: row.body,
-            created: Moment::from_unix(row.created, unix_at_zero),
+            created: Moment::from_millis(row.created),
             state: State::Ready,
             tally: row.tally,
             tube,
@@ -48,7 +48,7 @@ impl Queue {
         match row.state {
             RowState::Ready => self.make_ready(id),
             RowState::Delayed(until) => {
-                self.make_delayed(id, Moment::from_unix(until, unix_at_zero));
+                self.make_delayed(id, Moment::from_millis(until));
             }
             RowState::Buried(ticket) => {
                 self.next_ticket = self.next_ticket.max(ticket);
@@ -59,6 +59,11 @@ impl Queue {
                 self.counters.buried += 1;
             }
         }
+    }
+
+    /// The id that the next job gets.
+    pub fn next_id(&self) -> JobId {
+        self.next_id
     }
 
     /// New jobs get ids from `id` on: so that those of deleted jobs are not given again.
@@ -83,6 +88,19 @@ impl Queue {
         }
         self.make_reserved(lease.job, lease.client, Moment::new(lease.until));
         true
+    }
+
+    /// Pauses a tube again. A tube that nobody needs yet is there until the pause ends.
+    pub fn repause(&mut self, paused: &PausedTube) {
+        let key = self.tubes.find_or_make(&paused.tube);
+        self.end_pause(key);
+        self.start_pause(
+            key,
+            Pause {
+                seconds: paused.seconds,
+                until: Moment::new(paused.until),
+            },
+        );
     }
 
     /// Who has which jobs.

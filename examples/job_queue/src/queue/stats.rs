@@ -211,7 +211,10 @@ impl Queue {
                 format_args!("{}.{:06}", time.as_secs(), time.subsec_micros()),
             );
         }
-        yaml.put("uptime", now.to_duration().as_secs());
+        yaml.put(
+            "uptime",
+            now.seconds_since(Moment::new(self.config.started)),
+        );
         // There is no binlog; its keys stay, for programs that look for them.
         yaml.put("binlog-oldest-index", 0);
         yaml.put("binlog-current-index", 0);
