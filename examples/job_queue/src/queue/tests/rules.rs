@@ -412,3 +412,70 @@ fn a_thousand_tubes_cost_no_more_than_the_one_that_is_watched() {
     assert_eq!(story.answer(B, RESERVE), reserved(8));
     assert_eq!(story.tell(B, RESERVE), []);
 }
+
+#[test]
+fn the_list_of_tubes_watched_is_in_the_order_of_beanstalkd() {
+    let mut story = Story::new();
+    for name in ["b", "z", "c"] {
+        story.tell(A, Command::Watch(tube(name)));
+    }
+    story.tell(A, Command::Ignore(TubeName::default()));
+    assert_eq!(
+        story.yaml(A, Command::ListTubesWatched),
+        "---\n- c\n- b\n- z\n"
+    );
+}
+
+#[test]
+fn the_tube_of_a_reserved_job_stays_though_nobody_uses_it() {
+    let mut story = Story::new();
+    story.tell(A, Command::Use(tube("t")));
+    story.tell(A, put(0, 0));
+    assert_eq!(story.answer(B, Command::ReserveJob(1)), reserved(1));
+    story.tell(A, Command::Use(TubeName::default()));
+    assert_eq!(story.queue.summary().tubes, 2);
+    assert_eq!(story.answer(B, Command::Delete(1)), Response::Deleted);
+    assert_eq!(story.queue.summary().tubes, 1);
+}
+
+/// What the queue had written, in order.
+fn rows(effects: &[Effect]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Store(Record::Put(row)) => rows.push(row.clone()),
+            Effect::Store(Record::State(update)) => {
+                let row = rows.iter_mut().find(|row| row.id == update.id).unwrap();
+                row.state = update.state;
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+#[test]
+fn after_a_restart_ids_go_on_and_jobs_are_buried_behind_those_that_were() {
+    let mut story = Story::new();
+    let mut effects = Vec::new();
+    for command in [
+        put(0, 0),
+        put(0, 0),
+        put(0, 0),
+        RESERVE,
+        RESERVE,
+        Command::Bury { id: 2, pri: 0 },
+    ] {
+        story.queue.execute(A, command, story.now, &mut effects);
+    }
+    let rows = rows(&effects);
+    let mut story = Story::new();
+    for row in rows {
+        story.queue.restore(row);
+    }
+    assert_eq!(story.answer(A, RESERVE), reserved(1));
+    story.tell(A, Command::Bury { id: 1, pri: 0 });
+    let found = Response::Found(2, Arc::from(b"abc".as_slice()));
+    assert_eq!(story.answer(A, Command::PeekBuried), found);
+    assert_eq!(story.answer(A, put(0, 0)), Response::Inserted(4));
+}
