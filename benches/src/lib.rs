@@ -5,6 +5,7 @@
 pub mod guard;
 pub mod memory;
 pub mod messages;
+pub mod savina;
 pub mod servers;
 pub mod spawning;
 pub mod timers;
