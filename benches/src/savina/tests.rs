@@ -13,7 +13,7 @@ use super::{Size, Workload, on_tokio};
 /// Small, and so that every branch is taken: a full waiting room, a full buffer, several filters and splits.
 fn small(workload: Workload) -> Size {
     let (actors, count, room) = match workload {
-        Workload::ProducerConsumer => (3, 5, 5),
+        Workload::ProducerConsumer => (4, 25, 5),
         Workload::ConcurrentDictionary => (4, 50, 30),
         Workload::SleepingBarber => (0, 40, 2),
         Workload::BankTransaction => (10, 60, 0),
