@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use regrow::{
-    ChildSpec, ExitReason, Handle, Pid, exit, process_info, processes, self_pid, sleep, spawn_link,
+    ChildSpec, ExitReason, Handle, Pid, exit, monotonic_time, processes, seems_alive, self_pid,
+    sleep, spawn_link,
 };
 
 use crate::config::Config;
-use crate::tree::ROOT;
+use crate::processing::ORDERS;
+use crate::tree::{PARTS, ROOT};
 
 /// How many of what were killed.
 #[derive(Debug, Default)]
@@ -55,31 +57,33 @@ async fn storm(config: Arc<Config>, spared: Arc<HashSet<Pid>>) {
     let pause = Duration::from_secs_f64(1.0 / config.chaos_rate);
     let me = self_pid();
     let root = regrow::whereis(ROOT);
+    let mut next = monotonic_time();
     loop {
-        sleep(pause).await;
+        next += pause;
+        // Not from the last time on: so many a second, also if one is late.
+        sleep(next.saturating_sub(monotonic_time())).await;
         let mut all = processes();
         all.retain(|pid| *pid != me && Some(*pid) != root && !spared.contains(pid));
-        if all.is_empty() {
-            continue;
-        }
-        let victim = all[random(all.len())];
-        let what = match process_info(victim).await {
-            Some(info) => {
-                let label = info.name.or(info.label);
-                label.map_or("helper".to_owned(), |label| kind(&label))
+        // One that has just ended is no victim.
+        while !all.is_empty() {
+            let victim = all.swap_remove(random(all.len()));
+            let what = kind(victim);
+            if seems_alive(victim) {
+                exit(victim, ExitReason::Kill);
+                config.kills.count(what.to_owned());
+                break;
             }
-            None => continue, // it has just ended
-        };
-        exit(victim, ExitReason::Kill);
-        config.kills.count(what);
+        }
     }
 }
 
-/// Orders are counted together.
-fn kind(label: &str) -> String {
-    match label.starts_with("order ") {
-        true => "order".into(),
-        false => label.into(),
+/// What it is, without asking it.
+fn kind(pid: Pid) -> &'static str {
+    let is_it = |name: &&&str| regrow::whereis(name) == Some(pid);
+    match PARTS.iter().find(is_it) {
+        Some(part) => part,
+        None if ORDERS.keys(pid).is_empty() => "helper",
+        None => "order",
     }
 }
 

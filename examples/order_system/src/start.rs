@@ -47,7 +47,7 @@ fn prepare(args: &Args) -> Result<Program, String> {
         path: args.database.clone(),
         sync: args.sync,
     };
-    schema::open(&database.path, database.sync).map_err(|error| error.to_string())?;
+    schema::prove(&database.path, database.sync).map_err(|error| error.to_string())?;
     let (listener, address) = listen(args.listen)?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.tokio_threads)

@@ -24,13 +24,27 @@ use std::sync::Arc;
 use regrow::{ChildSpec, Pid, StartError, Strategy, Supervisor, SupervisorRef};
 
 use crate::config::Config;
+use crate::http::ENDPOINT;
 use crate::processing::{self, Dispatcher, ORDERS, PROCESSOR_SUP};
-use crate::repo::RepoServer;
+use crate::repo::{self, RepoServer};
 use crate::services::{self, SERVICES_SUP};
 use crate::{chaos, http};
 
 /// The name of the root.
 pub(crate) const ROOT: &str = "order_system_sup";
+
+/// The processes that must be there; all of them can be killed by name.
+pub(crate) const PARTS: [&str; 9] = [
+    repo::NAME,
+    SERVICES_SUP,
+    "inventory",
+    "payment",
+    "notification",
+    "orders",
+    PROCESSOR_SUP,
+    "dispatcher",
+    ENDPOINT,
+];
 
 /// Starts everything, linked to the calling process. Chaos spares those `before`.
 pub(crate) async fn start(
@@ -56,4 +70,25 @@ pub(crate) async fn start(
         root = root.child(chaos::spec(config, before));
     }
     root.start_link().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processing::DISPATCHER;
+    use crate::services::{inventory::INVENTORY, notification::NOTIFICATION, payment::PAYMENT};
+
+    #[test]
+    fn the_parts_go_by_the_names_that_they_have() {
+        let names = [
+            INVENTORY.as_str().to_owned(),
+            PAYMENT.as_str().to_owned(),
+            NOTIFICATION.as_str().to_owned(),
+            ORDERS.name().to_owned(),
+            DISPATCHER.as_str().to_owned(),
+        ];
+        for name in names {
+            assert!(PARTS.contains(&&*name), "{name}");
+        }
+    }
 }

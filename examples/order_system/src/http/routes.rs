@@ -15,17 +15,12 @@ use regrow::{Handle, print_tree, reply_channel};
 use serde::Serialize;
 
 use super::error::{Answer, ApiError};
+use super::gate;
 use super::orders::{self, steadily};
-use super::{ENDPOINT, gate};
 use crate::chaos;
 use crate::config::Config;
-use crate::processing::{DISPATCHER, ORDERS, PROCESSOR_SUP};
 use crate::repo::{self, Product, Repo};
-use crate::services::SERVICES_SUP;
-use crate::services::inventory::INVENTORY;
-use crate::services::notification::NOTIFICATION;
-use crate::services::payment::PAYMENT;
-use crate::tree::ROOT;
+use crate::tree::{PARTS, ROOT};
 
 /// The largest body that is read.
 const BODY_MAX: usize = 64 * 1024;
@@ -33,19 +28,6 @@ const BODY_MAX: usize = 64 * 1024;
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// The longest that the repo may take to be called well.
 const HEALTH: Duration = Duration::from_secs(1);
-
-/// The processes that must be there; all of them can be killed by name.
-const PARTS: [&str; 9] = [
-    repo::NAME,
-    SERVICES_SUP,
-    "inventory",
-    "payment",
-    "notification",
-    "orders",
-    PROCESSOR_SUP,
-    "dispatcher",
-    ENDPOINT,
-];
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -56,12 +38,6 @@ pub(super) struct Shop {
 }
 
 pub(super) fn router(config: &Arc<Config>, handle: Handle) -> Router {
-    debug_assert!(
-        [INVENTORY.as_str(), PAYMENT.as_str(), NOTIFICATION.as_str()]
-            .iter()
-            .chain([&ORDERS.name(), &DISPATCHER.as_str()])
-            .all(|name| PARTS.contains(name))
-    );
     let shop = Shop {
         config: Arc::clone(config),
         repo: Repo::on(&handle),

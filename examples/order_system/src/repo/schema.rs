@@ -11,9 +11,10 @@ const SCHEMA_VERSION: i32 = 1;
 
 const SCHEMA: &str = "
 CREATE TABLE product (
-    sku   TEXT    PRIMARY KEY,
-    price INTEGER NOT NULL CHECK (price >= 0),
-    stock INTEGER NOT NULL CHECK (stock >= 0)
+    sku     TEXT    PRIMARY KEY,
+    price   INTEGER NOT NULL CHECK (price >= 0),
+    initial INTEGER NOT NULL,
+    stock   INTEGER NOT NULL CHECK (stock >= 0)
 ) WITHOUT ROWID;
 CREATE TABLE orders (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,14 +57,29 @@ pub(crate) struct OpenError {
     why: String,
 }
 
-/// Opens the database, makes the tables if it is new, and proves that it can be written to.
+/// Opens the database and makes the tables if it is new.
 pub(crate) fn open(path: &Path, sync: Sync) -> Result<Connection, OpenError> {
+    open_and(path, sync, |_| Ok(()))
+}
+
+/// Opens it as well, and proves that it can be written to.
+pub(crate) fn prove(path: &Path, sync: Sync) -> Result<(), OpenError> {
+    let touch = |db: &Connection| db.pragma_update(None, "user_version", SCHEMA_VERSION);
+    open_and(path, sync, touch).map(drop)
+}
+
+fn open_and(
+    path: &Path,
+    sync: Sync,
+    then: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<Connection, OpenError> {
     let failed = |why: String| OpenError {
         path: path.display().to_string(),
         why,
     };
     look_at(path).map_err(failed)?;
     let connection = connect(path, sync).and_then(prepare);
+    let connection = connection.and_then(|db| then(&db).map(|()| db));
     connection.map_err(|error| failed(explain(&error)))
 }
 
@@ -124,11 +140,15 @@ fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 fn prepare(mut connection: Connection) -> rusqlite::Result<Connection> {
+    // Nobody is to wait for the disk, or for the thread of an incarnation before, without need.
+    if is_ours(&connection)? {
+        return Ok(connection);
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Under the lock: two programs may have come at the same time.
     if !is_ours(&transaction)? {
         transaction.execute_batch(SCHEMA)?;
-        let insert = "INSERT INTO product (sku, price, stock) VALUES (?1, ?2, ?3)";
+        let insert = "INSERT INTO product (sku, price, initial, stock) VALUES (?1, ?2, ?3, ?3)";
         for product in CATALOGUE {
             transaction.execute(insert, *product)?;
         }
@@ -151,5 +171,44 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
             "another program keeps it locked".into()
         }
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_database_of_ours_is_refused_and_stays_as_it_is() {
+        let folder = std::env::temp_dir().join(format!("order-schema-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let refused = |name: &str, why: &str| {
+            let path = folder.join(name);
+            let before = std::fs::read(&path).unwrap();
+            let error = open(&path, Sync::Full).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), before, "{name} has changed");
+        };
+        std::fs::write(
+            folder.join("text"),
+            "no database, but long enough. ".repeat(99),
+        )
+        .unwrap();
+        refused("text", "not a database");
+        let foreign = Connection::open(folder.join("foreign")).unwrap();
+        foreign.execute_batch("CREATE TABLE t (x)").unwrap();
+        drop(foreign);
+        refused("foreign", "another program");
+        drop(open(&folder.join("later"), Sync::Full).unwrap());
+        let later = Connection::open(folder.join("later")).unwrap();
+        later.pragma_update(None, "user_version", 99).unwrap();
+        later.pragma_update(None, "journal_mode", "DELETE").unwrap();
+        drop(later);
+        refused("later", "another version");
+        let error = |path: &Path| open(path, Sync::Full).unwrap_err().to_string();
+        assert!(error(&folder).contains("is a directory"));
+        assert!(error(Path::new("")).contains("must be a file"));
+        assert!(error(&folder.join("no/such.db")).contains("its directory"));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
