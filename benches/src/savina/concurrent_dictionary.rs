@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use regrow::{Pid, receive, self_pid, send, spawn_link};
+use regrow::{Pid, blocking, receive, self_pid, send, spawn_link};
 
 use super::random::Random;
 use super::{Outcome, Report, Size, reports};
@@ -60,7 +60,8 @@ async fn worker(index: u64, size: Size, dictionary: Pid, root: Pid) {
 
 /// Reports the requests, and the sum of the keys that were written.
 async fn dictionary(room: u64) {
-    let mut values: HashMap<u64, u64> = (0..room).map(|key| (key, key)).collect();
+    let fill = move || (0..room).map(|key| (key, key)).collect();
+    let mut values: HashMap<u64, u64> = blocking(fill).await;
     let mut report = 0;
     loop {
         match receive().await {

@@ -1,5 +1,7 @@
 //! What is sorted, and how it is cut and checked.
 
+use std::cmp::Ordering;
+
 use super::random::Random;
 
 /// Where the numbers begin, as in the suite.
@@ -12,18 +14,38 @@ pub(super) fn numbers(count: u64) -> Vec<u64> {
     (0..count).map(|_| number()).collect()
 }
 
-/// Those below the one in the middle, those like it, those above.
-pub(super) fn split(data: &[u64]) -> (Vec<u64>, Vec<u64>, Vec<u64>) {
-    let pivot = data[data.len() / 2];
-    let (mut left, mut equal, mut right) = (Vec::new(), Vec::new(), Vec::new());
-    for &number in data {
-        match number.cmp(&pivot) {
-            std::cmp::Ordering::Less => left.push(number),
-            std::cmp::Ordering::Equal => equal.push(number),
-            std::cmp::Ordering::Greater => right.push(number),
+/// What is split between two yields: some microseconds of work.
+pub(super) const CHUNK: usize = 10_000;
+
+/// The numbers below a pivot, those like it, those above.
+#[derive(Debug)]
+pub(super) struct Split {
+    pivot: u64,
+    pub(super) left: Vec<u64>,
+    pub(super) equal: Vec<u64>,
+    pub(super) right: Vec<u64>,
+}
+
+impl Split {
+    /// At the number in the middle; nothing is split yet.
+    pub(super) fn of(data: &[u64]) -> Split {
+        Split {
+            pivot: data[data.len() / 2],
+            left: Vec::new(),
+            equal: Vec::new(),
+            right: Vec::new(),
         }
     }
-    (left, equal, right)
+
+    pub(super) fn add(&mut self, chunk: &[u64]) {
+        for &number in chunk {
+            match number.cmp(&self.pivot) {
+                Ordering::Less => self.left.push(number),
+                Ordering::Equal => self.equal.push(number),
+                Ordering::Greater => self.right.push(number),
+            }
+        }
+    }
 }
 
 /// A number that depends on the order.
@@ -48,7 +70,11 @@ mod tests {
     fn a_split_loses_nothing_and_leaves_less_on_each_side() {
         for count in 1..200 {
             let data = numbers(count);
-            let (left, equal, right) = split(&data);
+            let mut split = Split::of(&data);
+            data.chunks(7).for_each(|chunk| split.add(chunk));
+            let Split {
+                left, equal, right, ..
+            } = split;
             assert!(!equal.is_empty());
             assert_eq!(left.len() + equal.len() + right.len(), data.len());
             assert!(left.iter().all(|number| *number < equal[0]));

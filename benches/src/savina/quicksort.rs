@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use regrow::{Pid, receive, self_pid, send, spawn_link};
+use regrow::{Pid, blocking, receive, self_pid, send, spawn_link, yield_now};
 
-use super::numbers::{checksum, numbers, split};
+use super::numbers::{CHUNK, Split, checksum, numbers};
 use super::{Outcome, Size};
 
 enum Sorted {
@@ -13,14 +13,14 @@ enum Sorted {
 }
 
 pub(super) async fn run(size: Size) -> Outcome {
-    let data = numbers(size.count);
+    let data = blocking(move || numbers(size.count)).await;
     let start = Instant::now();
     sorter(data, size.room, Sorted::Left, self_pid());
     let (Sorted::Left(sorted) | Sorted::Right(sorted)) = receive().await;
     let elapsed = start.elapsed();
     Outcome {
         elapsed,
-        result: checksum(&sorted),
+        result: blocking(move || checksum(&sorted)).await,
     }
 }
 
@@ -35,10 +35,15 @@ async fn sort(mut data: Vec<u64>, room: u64, side: fn(Vec<u64>) -> Sorted, paren
         return send(parent, side(data));
     }
     let this = self_pid();
-    let (left, mut equal, right) = split(&data);
+    let mut parts = Split::of(&data);
+    for chunk in data.chunks(CHUNK) {
+        parts.add(chunk);
+        yield_now().await;
+    }
+    let count = data.len();
     drop(data);
-    sorter(left, room, Sorted::Left, this);
-    sorter(right, room, Sorted::Right, this);
+    sorter(parts.left, room, Sorted::Left, this);
+    sorter(parts.right, room, Sorted::Right, this);
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for _ in 0..2 {
         match receive().await {
@@ -46,7 +51,12 @@ async fn sort(mut data: Vec<u64>, room: u64, side: fn(Vec<u64>) -> Sorted, paren
             Sorted::Right(part) => right = part,
         }
     }
-    left.append(&mut equal);
-    left.append(&mut right);
-    send(parent, side(left));
+    let mut sorted = Vec::with_capacity(count);
+    for part in [left, parts.equal, right] {
+        for chunk in part.chunks(CHUNK) {
+            sorted.extend_from_slice(chunk);
+            yield_now().await;
+        }
+    }
+    send(parent, side(sorted));
 }

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
-use regrow::{Pid, receive, self_pid, send, spawn_link, yield_now};
+use regrow::{Pid, consume_reductions, receive, self_pid, send, spawn_link, yield_now};
 
 use super::{Outcome, Report, Size, reports};
 use crate::BURST;
+
+/// Divisions that take about as long as a message.
+const DIVISIONS: usize = 10;
 
 enum Message {
     Candidate(u64),
@@ -38,7 +41,10 @@ async fn filter(prime: u64, room: u64, root: Pid) {
     loop {
         match receive().await {
             Message::Candidate(number) => {
-                if primes.iter().any(|prime| number % prime == 0) {
+                let divisor = primes.iter().position(|prime| number % prime == 0);
+                // A turn may bring two thousand candidates, each with a thousand divisions.
+                consume_reductions((divisor.unwrap_or(primes.len()) / DIVISIONS) as u32);
+                if divisor.is_some() {
                     continue;
                 }
                 match next {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::{Outcome, Size, receive, reports, send};
+use super::{Outcome, Size, blocking, receive, reports, send};
 use crate::savina::concurrent_dictionary::WRITES;
 use crate::savina::random::Random;
 
@@ -70,7 +70,8 @@ async fn worker(
 }
 
 async fn dictionary(room: u64, mut inbox: UnboundedReceiver<Request>) {
-    let mut values: HashMap<u64, u64> = (0..room).map(|key| (key, key)).collect();
+    let fill = move || (0..room).map(|key| (key, key)).collect();
+    let mut values: HashMap<u64, u64> = blocking(fill).await;
     let mut report = 0;
     loop {
         match receive(&mut inbox).await {

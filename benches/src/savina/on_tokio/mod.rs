@@ -70,6 +70,12 @@ async fn receive<M>(inbox: &mut UnboundedReceiver<M>) -> M {
     inbox.recv().await.expect("somebody still sends")
 }
 
+/// Work that takes long, where it holds up no task.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let value = tokio::task::spawn_blocking(work).await;
+    value.expect("it does not panic")
+}
+
 /// The sum of so many reports.
 async fn reports(inbox: &mut UnboundedReceiver<u64>, count: u64) -> u64 {
     let mut sum = 0;

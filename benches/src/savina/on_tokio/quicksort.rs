@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::task::yield_now;
 
-use super::{Outcome, Size, receive};
-use crate::savina::numbers::{checksum, numbers, split};
+use super::{Outcome, Size, blocking, receive};
+use crate::savina::numbers::{CHUNK, Split, checksum, numbers};
 
 enum Sorted {
     Left(Vec<u64>),
@@ -13,7 +14,7 @@ enum Sorted {
 }
 
 pub(super) async fn run(size: Size) -> Outcome {
-    let data = numbers(size.count);
+    let data = blocking(move || numbers(size.count)).await;
     let start = Instant::now();
     let (root, mut inbox) = mpsc::unbounded_channel();
     sorter(data, size.room, Sorted::Left, root);
@@ -21,7 +22,7 @@ pub(super) async fn run(size: Size) -> Outcome {
     let elapsed = start.elapsed();
     Outcome {
         elapsed,
-        result: checksum(&sorted),
+        result: blocking(move || checksum(&sorted)).await,
     }
 }
 
@@ -46,10 +47,15 @@ async fn sort(
         return super::send(&parent, side(data));
     }
     let (this, mut inbox) = mpsc::unbounded_channel();
-    let (left, mut equal, right) = split(&data);
+    let mut parts = Split::of(&data);
+    for chunk in data.chunks(CHUNK) {
+        parts.add(chunk);
+        yield_now().await;
+    }
+    let count = data.len();
     drop(data);
-    sorter(left, room, Sorted::Left, this.clone());
-    sorter(right, room, Sorted::Right, this);
+    sorter(parts.left, room, Sorted::Left, this.clone());
+    sorter(parts.right, room, Sorted::Right, this);
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for _ in 0..2 {
         match receive(&mut inbox).await {
@@ -57,7 +63,12 @@ async fn sort(
             Sorted::Right(part) => right = part,
         }
     }
-    left.append(&mut equal);
-    left.append(&mut right);
-    super::send(&parent, side(left));
+    let mut sorted = Vec::with_capacity(count);
+    for part in [left, parts.equal, right] {
+        for chunk in part.chunks(CHUNK) {
+            sorted.extend_from_slice(chunk);
+            yield_now().await;
+        }
+    }
+    super::send(&parent, side(sorted));
 }
