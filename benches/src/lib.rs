@@ -3,11 +3,14 @@
 #![forbid(unsafe_code)]
 
 pub mod guard;
+pub mod lookup;
 pub mod memory;
 pub mod messages;
 pub mod savina;
 pub mod servers;
+pub mod signals;
 pub mod spawning;
+pub mod tasks;
 pub mod timers;
 
 pub use guard::bounded;
@@ -39,7 +42,53 @@ pub(crate) async fn until_alive(alive: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::time::Duration;
+
     use super::*;
+
+    /// Runs a workload in simulation and says how many processes it has left behind.
+    fn left_behind<F>(work: impl FnOnce(u64) -> F + Send + 'static) -> usize
+    where
+        F: Future<Output = Duration> + Send + 'static,
+    {
+        regrow::simulate(1, async {
+            let before = regrow::processes().len();
+            work(250).await;
+            regrow::processes().len() - before
+        })
+    }
+
+    #[test]
+    fn no_primitive_leaves_a_process_behind() {
+        let left = [
+            left_behind(signals::send),
+            left_behind(signals::receive_waiting),
+            left_behind(signals::receive_arms),
+            left_behind(signals::replies),
+            left_behind(signals::yields),
+            left_behind(signals::monitor_down),
+            left_behind(signals::monitor_demonitor),
+            left_behind(signals::link_unlink),
+            left_behind(signals::exit_trapped),
+            left_behind(lookup::by_name),
+            left_behind(lookup::by_key),
+            left_behind(lookup::broadcast),
+            left_behind(tasks::spawn_await),
+        ];
+        assert_eq!(left, [0; 13]);
+    }
+
+    #[test]
+    fn a_primitive_can_be_measured_again_in_the_same_runtime() {
+        let runtime = regrow::Runtime::builder().workers(2).build();
+        let runtime = runtime.expect("the runtime starts");
+        for _ in 0..2 {
+            runtime.block_on(lookup::by_name(5));
+            runtime.block_on(lookup::by_key(5));
+            runtime.block_on(lookup::broadcast(5));
+        }
+    }
 
     #[test]
     fn bursts_and_shares_add_up() {
