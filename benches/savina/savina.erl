@@ -7,6 +7,8 @@
 -module(savina).
 -export([main/1, timed/1, gather/1, random/1, next/1, below/2, sine/1, busy/1, process_item/1]).
 
+-compile({inline, [next/1]}).
+
 -define(MODULUS, 16#7fffffff).
 
 main(["version"]) ->
