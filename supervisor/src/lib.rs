@@ -86,7 +86,8 @@
 //! stopped so many at once that ended alike, but not as expected: `id` and `pid` are those of the
 //! first. A server that ends abnormally is one error event
 //! with target `regrow::gen_server` and the fields `server` (its type), `pid`, `name`, `label`,
-//! `last_message`, `state` and `reason`; what the last three say is the server's to choose
+//! `last_message`, `state`, `reason` and, if one is kept, [`log`](sys::log); what the last four say is the
+//! server's to choose
 //! ([`GenServer::format_status`]). State machines
 //! report in the same way with target `regrow::gen_statem`, event managers with `regrow::gen_event` when a
 //! handler fails, applications with `regrow::application` when they start and end. What

@@ -377,6 +377,11 @@ impl<S> Context<S> {
         self.existing()?.message.take()
     }
 
+    /// The last steps, if they are kept.
+    pub(super) fn log(&mut self) -> Vec<String> {
+        self.existing().map_or(Vec::new(), |rare| rare.sys.log())
+    }
+
     pub(super) fn sys(&mut self) -> &mut Sys {
         &mut self.rare().sys
     }

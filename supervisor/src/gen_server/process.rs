@@ -60,7 +60,8 @@ pub(super) fn live<S: GenServer>(
         let last = end.last;
         let reason = terminated.err().unwrap_or(end.reason);
         if !reason.is_normal_like() {
-            Box::pin(report::abnormal(server, cx.message_text(), last, &reason)).await;
+            let shown = (cx.message_text(), cx.log());
+            Box::pin(report::abnormal(server, shown, last, &reason)).await;
         }
         cx.send_late_replies();
         reason
@@ -263,7 +264,7 @@ impl<S: GenServer> Subject for Seen<'_, S> {
     }
 
     fn show(&self) -> String {
-        report::formatted(self.server, None, None).state
+        report::formatted(self.server, None, None, Vec::new()).state
     }
 
     fn behaviour(&self) -> &'static str {

@@ -7,14 +7,14 @@ use tracing::Level;
 
 use super::GenServer;
 use crate::report::{caught, contained};
-use crate::sys::{FormatStatus, format_caught};
+use crate::sys::{FormatStatus, format_caught, listed};
 
 const TARGET: &str = "regrow::gen_server";
 
 /// One error event.
 pub(super) async fn abnormal<S: GenServer>(
     server: &mut S,
-    text: Option<String>,
+    (text, log): (Option<String>, Vec<String>),
     last: Option<&'static str>,
     reason: &ExitReason,
 ) {
@@ -26,7 +26,7 @@ pub(super) async fn abnormal<S: GenServer>(
     let (name, label) = info.map_or((None, None), |info| (info.name, info.label));
     contained(|| {
         let message = text.or_else(|| last.map(str::to_owned));
-        let shown = formatted(server, message, Some(reason.to_string()));
+        let shown = formatted(server, message, Some(reason.to_string()), log);
         tracing::error!(
             target: TARGET,
             server = type_name::<S>(),
@@ -36,6 +36,7 @@ pub(super) async fn abnormal<S: GenServer>(
             last_message = shown.message.as_deref(),
             state = shown.state,
             reason = shown.reason.as_deref(),
+            log = listed(&shown.log),
             "server terminating"
         );
     });
@@ -46,7 +47,8 @@ pub(super) fn formatted<S: GenServer>(
     server: &S,
     message: Option<String>,
     reason: Option<String>,
+    log: Vec<String>,
 ) -> FormatStatus {
-    let status = FormatStatus::of::<S>(message, reason);
+    let status = FormatStatus::of::<S>(message, reason, log);
     format_caught(status, |status| server.format_status(status))
 }

@@ -394,6 +394,11 @@ impl<S: StateMachine> Context<S> {
         self.rare.as_mut()?.message.take()
     }
 
+    /// The last steps, if they are kept.
+    pub(super) fn log(&self) -> Vec<String> {
+        self.rare.as_ref().map_or(Vec::new(), |rare| rare.sys.log())
+    }
+
     pub(super) fn sys(&mut self) -> &mut Sys {
         &mut self.rare().sys
     }

@@ -151,8 +151,9 @@ impl<S: StateMachine> Running<S> {
         let reason = terminated.err().unwrap_or(reason);
         if !reason.is_normal_like() {
             let message = self.cx.message_text().or_else(|| last.map(str::to_owned));
+            let shown = (message, self.cx.log());
             let waiting = self.queue.lengths();
-            Box::pin(report::abnormal(&mut self.whole, waiting, message, &reason)).await;
+            Box::pin(report::abnormal(&mut self.whole, waiting, shown, &reason)).await;
         }
         reason
     }
@@ -321,7 +322,7 @@ impl<S: StateMachine> Subject for Seen<'_, S> {
     }
 
     fn show(&self) -> String {
-        report::formatted(self.whole, self.waiting, None, None).state
+        report::formatted(self.whole, self.waiting, None, None, Vec::new()).state
     }
 
     fn behaviour(&self) -> &'static str {

@@ -7,7 +7,7 @@ use tracing::Level;
 
 use super::StateMachine;
 use crate::report::{caught, contained};
-use crate::sys::{FormatStatus, format_caught};
+use crate::sys::{FormatStatus, format_caught, listed};
 
 const TARGET: &str = "regrow::gen_statem";
 
@@ -15,7 +15,7 @@ const TARGET: &str = "regrow::gen_statem";
 pub(super) async fn abnormal<S: StateMachine>(
     whole: &mut (S::State, S), // not shared, and so `Send`
     waiting: (usize, usize),
-    message: Option<String>,
+    (message, log): (Option<String>, Vec<String>),
     reason: &ExitReason,
 ) {
     // A subscriber is the user's code.
@@ -23,7 +23,7 @@ pub(super) async fn abnormal<S: StateMachine>(
         return;
     }
     let shown = caught(|| reason.to_string()).unwrap_or_else(|_| "?".to_owned());
-    let shown = formatted(whole, waiting, message, Some(shown));
+    let shown = formatted(whole, waiting, message, Some(shown), log);
     let info = process_info(self_pid()).await;
     let (name, label) = info.map_or((None, None), |info| (info.name, info.label));
     contained(|| {
@@ -36,6 +36,7 @@ pub(super) async fn abnormal<S: StateMachine>(
             last_message = shown.message.as_deref(),
             state = shown.state,
             reason = shown.reason.as_deref(),
+            log = listed(&shown.log),
             "state machine terminating"
         );
     });
@@ -47,8 +48,9 @@ pub(super) fn formatted<S: StateMachine>(
     (postponed, timeouts): (usize, usize),
     message: Option<String>,
     reason: Option<String>,
+    log: Vec<String>,
 ) -> FormatStatus {
-    let mut status = FormatStatus::of::<S>(message, reason);
+    let mut status = FormatStatus::of::<S>(message, reason, log);
     if let Ok(text) = caught(|| format!("{state:?}")) {
         status.state = text;
     }

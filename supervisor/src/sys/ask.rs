@@ -12,6 +12,7 @@ use regrow_runtime::{ExitReason, Pid, reply_channel, try_self_pid};
 
 use super::status::{Statistics, Status};
 use super::system::{Answer, SystemMessage};
+use super::trace::TraceEvent;
 use crate::report::caught;
 use crate::{Call, CallError, DynamicSupervisorRef, Name, ServerRef, SupervisorRef};
 
@@ -309,7 +310,7 @@ pub fn trace(server: &impl Target, on: bool) -> SysCall<()> {
     ask(server, |reply| SystemMessage::Trace(on, reply))
 }
 
-/// Makes the server send what [`trace`] tells to a process, as [`TraceEvent`](super::TraceEvent)s,
+/// Makes the server send what [`trace`] tells to a process, as [`TraceEvent`]s,
 /// or stop to (OTP: `sys:install/2`). Any number of processes may have themselves told.
 ///
 /// ```
@@ -341,4 +342,58 @@ pub fn trace(server: &impl Target, on: bool) -> SysCall<()> {
 #[track_caller]
 pub fn trace_to(server: &impl Target, tracer: Pid, on: bool) -> SysCall<()> {
     ask(server, |reply| SystemMessage::TraceTo(tracer, on, reply))
+}
+
+/// Makes the server keep its last steps, at most so many: each message and each answer of a
+/// callback, as [`trace`] tells them. Zero keeps none any more (OTP: `sys:log(Name, {true, N})`
+/// and `false`). If the server ends abnormally, they are in the report.
+///
+/// ```
+/// # regrow_runtime::Runtime::new()?.block_on(async {
+/// use regrow_supervisor::sys;
+/// # use regrow_runtime::{ExitReason, ReplyTo};
+/// # use regrow_supervisor::{Context, GenServer, Next};
+/// # struct Door;
+/// # #[derive(Debug)]
+/// # enum Knock { Soft, Loud(ReplyTo<()>) }
+/// # impl GenServer for Door {
+/// #   type Args = ();
+/// #   type Message = Knock;
+/// #   async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Door) }
+/// #   async fn handle(&mut self, knock: Knock, _: &mut Context<Self>) -> Next {
+/// #       if let Knock::Loud(reply) = knock { reply.send(()) }
+/// #       Next::Continue
+/// #   }
+/// #   fn format_message(knock: &Knock) -> Option<String> {
+/// #       Some(match knock { Knock::Soft => "Soft", Knock::Loud(_) => "Loud" }.into())
+/// #   }
+/// # }
+/// # let door = Door::start_link(()).await.unwrap();
+///
+/// sys::log(&door, 3).await.unwrap();
+/// door.cast(Knock::Soft);
+/// door.call(Knock::Loud).await.unwrap();
+/// let steps = sys::get_log(&door).await.unwrap();
+/// let steps: Vec<String> = steps.iter().map(|step| step.what.to_string()).collect();
+/// assert_eq!(steps, ["next: continue", "in: Loud", "next: continue"]);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// See [`SysError`].
+#[track_caller]
+pub fn log(server: &impl Target, max: usize) -> SysCall<()> {
+    ask(server, |reply| SystemMessage::Log(max, reply))
+}
+
+/// The steps that [`log`] has kept, the oldest first (OTP: `sys:log(Name, get)`).
+///
+/// # Errors
+///
+/// See [`SysError`].
+#[track_caller]
+pub fn get_log(server: &impl Target) -> SysCall<Vec<TraceEvent>> {
+    ask(server, SystemMessage::GetLog)
 }

@@ -12,6 +12,7 @@
 //! | [`get_status`] | what it is, how it is, and what it shows of itself |
 //! | [`statistics`], [`get_statistics`] | how much it has had to do |
 //! | [`trace`], [`trace_to`] | each message and each answer, as an event or a message |
+//! | [`log`], [`get_log`] | the last of them, kept until somebody asks, or the server fails |
 //!
 //! All of it is for people who look for an error, and for tests. A program that needs a server's
 //! state for its work asks by a call.
@@ -51,16 +52,17 @@
 //! ```
 
 mod ask;
+mod log;
 mod status;
 mod system;
 mod trace;
 
 pub use ask::{
-    SysCall, SysError, Target, get_state, get_state_with, get_statistics, get_status,
+    SysCall, SysError, Target, get_log, get_state, get_state_with, get_statistics, get_status, log,
     replace_state, resume, statistics, suspend, trace, trace_to,
 };
 pub use status::{FormatStatus, Statistics, Status};
 pub use trace::{TraceEvent, Traced};
 
-pub(crate) use status::format_caught;
+pub(crate) use status::{format_caught, listed};
 pub(crate) use system::{Subject, Sys, SystemMessage, handle};

@@ -20,16 +20,24 @@ pub struct FormatStatus {
     pub message: Option<String>,
     /// In a report: why the server ends. The exit reason itself stays what it is.
     pub reason: Option<String>,
+    /// In a report: the last steps, the oldest first, if a [log](super::log) keeps any.
+    pub log: Vec<String>,
 }
 
 impl FormatStatus {
-    pub(crate) fn of<S>(message: Option<String>, reason: Option<String>) -> Self {
+    pub(crate) fn of<S>(message: Option<String>, reason: Option<String>, log: Vec<String>) -> Self {
         FormatStatus {
             state: std::any::type_name::<S>().to_owned(),
             message,
             reason,
+            log,
         }
     }
+}
+
+/// A log as the field of a report.
+pub(crate) fn listed(log: &[String]) -> Option<String> {
+    (!log.is_empty()).then(|| log.join("; "))
 }
 
 /// Lets the server rewrite the texts. If that panics, they stay, and the state is a fixed text.
@@ -73,6 +81,8 @@ pub struct Status {
     pub statistics: bool,
     /// Whether its messages are [traced](super::trace), or [sent](super::trace_to) to anybody.
     pub traced: bool,
+    /// Whether it keeps a [log](super::log).
+    pub logged: bool,
     /// How many messages wait in its mailbox.
     pub message_queue_len: usize,
 }

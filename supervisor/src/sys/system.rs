@@ -19,8 +19,9 @@ use regrow_runtime::{
 };
 
 use super::ask::SysError;
+use super::log::Log;
 use super::status::{Statistics, Status};
-use super::trace::{Traced, Tracing};
+use super::trace::{TraceEvent, Traced, Tracing};
 
 /// What a behaviour is asked from outside.
 pub(crate) enum SystemMessage {
@@ -33,6 +34,8 @@ pub(crate) enum SystemMessage {
     GetStatistics(Answer<Option<Statistics>>),
     Trace(bool, Answer<()>),
     TraceTo(Pid, bool, Answer<()>),
+    Log(usize, Answer<()>),
+    GetLog(Answer<Vec<TraceEvent>>),
 }
 
 /// What is done with a state of some type, whose name it is given.
@@ -67,6 +70,7 @@ pub(crate) struct Sys(Option<Box<Watched>>);
 #[derive(Default)]
 struct Watched {
     tracing: Tracing,
+    log: Log,
     counting: Option<Counting>,
 }
 
@@ -83,19 +87,25 @@ impl Sys {
         if let Some(counting) = &mut watched.counting {
             counting.messages_in += 1;
         }
-        if watched.tracing.is_on() {
-            watched.tracing.tell(&Traced::In(message.to_owned()));
+        if watched.is_told() {
+            watched.tell(Traced::In(message.to_owned()));
         }
     }
 
     /// A callback has answered; that is shown by the server itself.
     pub(crate) fn answered(&mut self, next: &impl fmt::Display) {
         let Some(watched) = &mut self.0 else { return };
-        if watched.tracing.is_on() {
+        if watched.is_told() {
             let text = crate::report::caught(|| next.to_string());
             let text = text.unwrap_or_else(|_| "an answer that cannot be shown".to_owned());
-            watched.tracing.tell(&Traced::Next(text));
+            watched.tell(Traced::Next(text));
         }
+    }
+
+    /// The steps that are kept, for people.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let events = self.0.iter().flat_map(|watched| watched.log.events());
+        events.map(|event| event.what.to_string()).collect()
     }
 
     fn watched(&mut self) -> &mut Watched {
@@ -106,8 +116,29 @@ impl Sys {
         self.0.as_ref().is_some_and(|it| it.tracing.is_on())
     }
 
+    fn is_logged(&self) -> bool {
+        self.0.as_ref().is_some_and(|it| it.log.is_on())
+    }
+
     fn counting(&self) -> Option<&Counting> {
         self.0.as_ref()?.counting.as_ref()
+    }
+}
+
+impl Watched {
+    /// Whether anybody wants to know of each step.
+    fn is_told(&self) -> bool {
+        self.tracing.is_on() || self.log.is_on()
+    }
+
+    fn tell(&mut self, what: Traced) {
+        let event = TraceEvent {
+            pid: self_pid(),
+            time: monotonic_time(),
+            what,
+        };
+        self.tracing.tell(&event);
+        self.log.push(event);
     }
 }
 
@@ -181,6 +212,14 @@ async fn carry_out(request: SystemMessage, subject: &mut impl Subject, suspended
             subject.sys().watched().tracing.set_process(pid, on);
             reply.send(Ok(()));
         }
+        SystemMessage::Log(max, reply) => {
+            subject.sys().watched().log.set_max(max);
+            reply.send(Ok(()));
+        }
+        SystemMessage::GetLog(reply) => {
+            let log = &subject.sys().watched().log;
+            reply.send(Ok(log.events().cloned().collect()));
+        }
     }
     suspended
 }
@@ -212,6 +251,7 @@ async fn status(subject: &mut impl Subject, suspended: bool) -> Status {
         hibernating: subject.is_hibernating(),
         statistics: subject.sys().counting().is_some(),
         traced: subject.sys().is_traced(),
+        logged: subject.sys().is_logged(),
         message_queue_len,
     }
 }

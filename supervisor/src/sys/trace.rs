@@ -1,13 +1,14 @@
 //! What a traced behaviour tells.
 
+use std::fmt;
 use std::time::Duration;
 
-use regrow_runtime::{Pid, TrySendError, monotonic_time, self_pid, try_send};
+use regrow_runtime::{Pid, TrySendError, self_pid, try_send};
 
 use crate::report::contained;
 
-/// A step of a traced behaviour, as a message to the process named in
-/// [`trace_to`](super::trace_to).
+/// A step of a behaviour: as a message to the process named in [`trace_to`](super::trace_to), or
+/// out of its [log](super::get_log).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TraceEvent {
@@ -28,6 +29,15 @@ pub enum Traced {
     In(String),
     /// A callback has answered so.
     Next(String),
+}
+
+impl fmt::Display for Traced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Traced::In(message) => write!(f, "in: {message}"),
+            Traced::Next(answer) => write!(f, "next: {answer}"),
+        }
+    }
 }
 
 /// Who is told.
@@ -53,9 +63,9 @@ impl Tracing {
         }
     }
 
-    pub(super) fn tell(&mut self, what: &Traced) {
+    pub(super) fn tell(&mut self, step: &TraceEvent) {
         if self.events {
-            let (event, text) = match what {
+            let (event, text) = match &step.what {
                 Traced::In(text) => ("in", text),
                 Traced::Next(text) => ("next", text),
             };
@@ -63,15 +73,8 @@ impl Tracing {
                 tracing::info!(target: "regrow::sys", pid = %self_pid(), event, "{text}");
             });
         }
-        let told = |to: &Pid| {
-            let event = TraceEvent {
-                pid: self_pid(),
-                time: monotonic_time(),
-                what: what.clone(),
-            };
-            // One whose mailbox is full misses this; one that is gone hears no more.
-            !matches!(try_send(*to, event), Err(TrySendError::NoProc(_)))
-        };
+        // One whose mailbox is full misses this; one that is gone hears no more.
+        let told = |to: &Pid| !matches!(try_send(*to, step.clone()), Err(TrySendError::NoProc(_)));
         self.processes.retain(told);
     }
 }

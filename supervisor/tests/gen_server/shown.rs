@@ -122,6 +122,28 @@ fn an_abnormal_end_is_one_report_with_name_label_last_message_state_and_reason()
 }
 
 #[test]
+fn what_a_log_has_kept_is_in_the_report_of_an_abnormal_end() {
+    Collector::new();
+    run_with_threads(async {
+        let server = open(|_| {}).await;
+        let (reports, _) = report_of(server, |it| it.cast(Command::Panic)).await;
+        assert!(!only(&reports).contains_key("log"), "nobody asked for one");
+
+        let server = open(|_| {}).await;
+        sys::log(&server, 2).await.unwrap();
+        let (reports, _) = report_of(server, |it| it.cast(Command::Stop("crashed"))).await;
+        let steps = "in: Stop(\"crashed\"); next: stop: crashed";
+        assert_eq!(only(&reports)["log"], steps);
+
+        // It can be rewritten like the other texts.
+        let server = open(|status| status.log.truncate(1)).await;
+        sys::log(&server, 2).await.unwrap();
+        let (reports, _) = report_of(server, |it| it.cast(Command::Stop("crashed"))).await;
+        assert_eq!(only(&reports)["log"], "in: Stop(\"crashed\")");
+    });
+}
+
+#[test]
 fn a_normal_like_end_however_it_comes_is_told_to_all_and_not_reported() {
     Collector::new();
     run_with_threads(async {

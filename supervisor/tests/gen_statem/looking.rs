@@ -170,6 +170,7 @@ fn an_abnormal_end_is_reported_with_the_state_and_the_last_message() {
             reports
         };
         let lamp = Lamp::start(()).name("lamp that fails").await.unwrap();
+        sys::log(&lamp, 9).await.unwrap();
         lamp.cast(());
         send(lamp.pid().unwrap(), Foreign);
         down(lamp.pid().unwrap()).await;
@@ -178,6 +179,10 @@ fn an_abnormal_end_is_reported_with_the_state_and_the_last_message() {
         assert_eq!(report["state"], "lit 1 times, now true");
         assert!(report["reason"].ends_with("no lamp"), "{report:?}");
         assert!(report["last_message"].ends_with("Foreign"), "{report:?}");
+        // The handler that panicked has answered nothing.
+        let log = &report["log"];
+        assert!(log.starts_with("in: ()"), "{log}");
+        assert!(log.ends_with("Foreign"), "{log}");
 
         let lamp = Lamp::start(()).name("lamp that ends").await.unwrap();
         let reason = ExitReason::shutdown_with("x");

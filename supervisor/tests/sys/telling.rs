@@ -165,3 +165,56 @@ fn a_reason_that_cannot_be_shown_does_not_end_who_is_traced_before_its_time() {
         );
     });
 }
+
+async fn logged(server: &ServerRef<Command>) -> Vec<Traced> {
+    let log = sys::get_log(server).await.unwrap();
+    assert!(log.iter().all(|step| Some(step.pid) == server.pid()));
+    assert!(log.is_sorted_by_key(|step| step.time));
+    log.into_iter().map(|step| step.what).collect()
+}
+
+#[test]
+fn a_log_keeps_the_last_steps_until_it_is_turned_off() {
+    run(|| async {
+        let server = counter(0).await;
+        let message = std::any::type_name::<Command>();
+        assert!(logged(&server).await.is_empty());
+        server.cast(Command::Add(1));
+        assert!(logged(&server).await.is_empty(), "nobody asked for one");
+        sys::log(&server, 3).await.unwrap();
+        assert!(sys::get_status(&server).await.unwrap().logged);
+        server.cast(Command::Add(1));
+        assert_eq!(logged(&server).await, [took(message), answered("continue")]);
+        server.cast(Command::Add(1));
+        let three = [answered("continue"), took(message), answered("continue")];
+        assert_eq!(logged(&server).await, three);
+        // Looking takes nothing away, and a larger one begins with what there is.
+        sys::log(&server, 100).await.unwrap();
+        assert_eq!(logged(&server).await, three);
+        sys::log(&server, 1).await.unwrap();
+        assert_eq!(logged(&server).await, three[2..]);
+        sys::log(&server, 0).await.unwrap();
+        server.cast(Command::Add(1));
+        assert!(logged(&server).await.is_empty());
+        assert!(!sys::get_status(&server).await.unwrap().logged);
+        assert_eq!(server.call(Command::Get).await, Ok(4));
+    });
+}
+
+#[test]
+fn a_log_and_a_trace_are_told_the_same() {
+    run(|| async {
+        let server = counter(0).await;
+        sys::trace_to(&server, self_pid(), true).await.unwrap();
+        sys::log(&server, 10).await.unwrap();
+        server.cast(Command::Add(1));
+        let log = sys::get_log(&server).await.unwrap();
+        for step in log {
+            assert_eq!(receive::<TraceEvent>().await, step);
+        }
+        assert_none::<TraceEvent>().await;
+        sys::trace_to(&server, self_pid(), false).await.unwrap();
+        server.cast(Command::Add(1));
+        assert_eq!(logged(&server).await.len(), 4);
+    });
+}
