@@ -30,15 +30,15 @@ const BEAM_FLAGS: &[&str] = &[
 
 /// The BEAM as installed, with our module compiled.
 #[derive(Debug)]
-pub struct Beam {
+pub(crate) struct Beam {
     modules: PathBuf,
     /// What it calls itself.
-    pub version: String,
+    pub(crate) version: String,
 }
 
 impl Beam {
     /// Compiles the module into a scratch directory; the error says why there is no BEAM here.
-    pub fn find() -> Result<Beam, String> {
+    pub(crate) fn find() -> Result<Beam, String> {
         let modules = env::temp_dir().join(format!("regrow-compare-{}", std::process::id()));
         std::fs::create_dir_all(&modules).map_err(|error| error.to_string())?;
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("beam/bench.erl");
@@ -77,7 +77,7 @@ impl Drop for Beam {
 }
 
 /// Measures one row on one engine in a child; the samples it printed, or why there are none.
-pub fn measure(
+pub(crate) fn measure(
     row: Row,
     engine: Engine,
     count: u64,
@@ -115,7 +115,7 @@ pub fn measure(
 }
 
 /// The child's side of [`measure`].
-pub fn run(engine: Engine, row: Row, count: u64, samples: u64) -> io::Result<()> {
+pub(crate) fn run(engine: Engine, row: Row, count: u64, samples: u64) -> io::Result<()> {
     let report = |row: Row, value: f64| println!("{} {value:.3}", row.name());
     match engine {
         Engine::Tokio => on_tokio::run(row, count, samples, report),

@@ -50,7 +50,7 @@ impl Connection {
 }
 
 /// Loads the server for a warm-up and then for `time`; requests answered a second in the latter.
-pub fn run(server: SocketAddr, connections: usize, time: Duration) -> io::Result<f64> {
+pub(crate) fn run(server: SocketAddr, connections: usize, time: Duration) -> io::Result<f64> {
     let mut poll = Poll::new()?;
     let mut peers = Vec::with_capacity(connections);
     for index in 0..connections {

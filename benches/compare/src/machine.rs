@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Restricts this process, and so its children, to two cores: every engine gets two workers.
-pub fn pin_to_two_cores() {
+pub(crate) fn pin_to_two_cores() {
     let Ok(allowed) = sched_getaffinity(None) else {
         return;
     };
@@ -26,7 +26,7 @@ pub fn pin_to_two_cores() {
 }
 
 /// CPU model, kernel and memory in one line.
-pub fn describe() -> String {
+pub(crate) fn describe() -> String {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = field(&cpu_info, "model name").unwrap_or("unknown CPU");
     let cores = cpu_info
@@ -51,9 +51,9 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(line.split_once(':')?.1.trim())
 }
 
-/// The version of a package in our own lock file.
-pub fn locked_version(package: &str) -> &'static str {
-    let lock = include_str!("../Cargo.lock");
+/// The version of a package in the lock file.
+pub(crate) fn locked_version(package: &str) -> &'static str {
+    let lock = include_str!("../../../Cargo.lock");
     let entry = format!("name = \"{package}\"\nversion = \"");
     let version = lock
         .split_once(entry.as_str())
@@ -63,7 +63,7 @@ pub fn locked_version(package: &str) -> &'static str {
 
 /// Watches what the cores do for others than us and our children.
 #[derive(Debug)]
-pub struct ForeignLoad {
+pub(crate) struct ForeignLoad {
     start: Instant,
     busy: f64,
     own: f64,
@@ -71,7 +71,7 @@ pub struct ForeignLoad {
 
 impl ForeignLoad {
     /// Begins to watch.
-    pub fn watch() -> ForeignLoad {
+    pub(crate) fn watch() -> ForeignLoad {
         ForeignLoad {
             start: Instant::now(),
             busy: busy_seconds(),
@@ -80,7 +80,7 @@ impl ForeignLoad {
     }
 
     /// Others' load since, in percent of one core. `/proc` counts in 10 ms, so short spans are rough.
-    pub fn percent(&self) -> f64 {
+    pub(crate) fn percent(&self) -> f64 {
         let foreign = (busy_seconds() - self.busy) - (own_seconds() - self.own);
         (100.0 * foreign / self.start.elapsed().as_secs_f64()).max(0.0)
     }

@@ -191,7 +191,7 @@ fn page(
     let arguments: Vec<String> = env::args().skip(1).collect();
     writeln!(
         page,
-        "Written by `cargo run --release --manifest-path benches/compare/Cargo.toml -- {}`; \
+        "Written by `cargo run --release -p regrow-compare -- {}`; \
          [How we measure](how-we-measure.md) says what each row does.\n",
         arguments.join(" "),
     )?;

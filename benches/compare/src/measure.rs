@@ -7,26 +7,26 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Processes in the ring: a prime, so that tokens do not fall into step with anything.
-pub const RING: u64 = 503;
+pub(crate) const RING: u64 = 503;
 /// Senders in the fan-in and the cast rows.
-pub const SENDERS: u64 = 8;
+pub(crate) const SENDERS: u64 = 8;
 /// Operations between two yields where a process would otherwise never wait.
-pub const BURST: u64 = 100;
+pub(crate) const BURST: u64 = 100;
 /// Connections of the echo row.
-pub const CONNECTIONS: usize = 64;
+pub(crate) const CONNECTIONS: usize = 64;
 
 /// Nanoseconds an operation since `start`.
-pub fn nanos_each(start: Instant, count: u64) -> f64 {
+pub(crate) fn nanos_each(start: Instant, count: u64) -> f64 {
     start.elapsed().as_nanos() as f64 / count as f64
 }
 
 /// Processes in a skynet tree with that many leaves.
-pub fn skynet_processes(leaves: u64) -> u64 {
+pub(crate) fn skynet_processes(leaves: u64) -> u64 {
     (10 * leaves - 1) / 9
 }
 
 /// Resident memory of this OS process in bytes.
-pub fn resident_bytes() -> u64 {
+pub(crate) fn resident_bytes() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").expect("Linux tells a process its memory");
     let pages: u64 = text
         .split(' ')
@@ -37,14 +37,14 @@ pub fn resident_bytes() -> u64 {
 }
 
 /// CPU time of all threads of this OS process so far, also of those that have ended.
-pub fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
 /// The length of a [`spin`] that takes 20 us on a core of its own: the fastest of ten tries counts,
 /// and the work is counted, not timed, so that a core shared with others shows.
-pub fn turns_of_20_us() -> u64 {
+pub(crate) fn turns_of_20_us() -> u64 {
     const TRY: u64 = 1_000_000;
     let fastest = (0..10).map(|_| {
         let start = Instant::now();
@@ -56,7 +56,7 @@ pub fn turns_of_20_us() -> u64 {
 }
 
 /// Work that no compiler can shorten.
-pub fn spin(turns: u64) {
+pub(crate) fn spin(turns: u64) {
     let mut x = 1_u64;
     for turn in 0..turns {
         x = black_box(x.wrapping_mul(5).wrapping_add(turn));

@@ -13,7 +13,7 @@ use crate::measure::*;
 use crate::rows::Row;
 
 /// Runs `samples` samples of a row on a runtime of its own, as a process.
-pub fn run(row: Row, count: u64, samples: u64, report: fn(Row, f64)) -> io::Result<()> {
+pub(crate) fn run(row: Row, count: u64, samples: u64, report: fn(Row, f64)) -> io::Result<()> {
     let runtime = Runtime::builder().workers(2).build()?;
     runtime.block_on(async move {
         if row.spec().repeated {

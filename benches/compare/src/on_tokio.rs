@@ -17,7 +17,7 @@ use crate::measure::*;
 use crate::rows::Row;
 
 /// Runs `samples` samples of a row on a runtime of its own, as a task.
-pub fn run(row: Row, count: u64, samples: u64, report: fn(Row, f64)) -> io::Result<()> {
+pub(crate) fn run(row: Row, count: u64, samples: u64, report: fn(Row, f64)) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// One line of the table. Its command line name is also what a child prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Row {
+pub(crate) enum Row {
     /// Spawn a process that ends at once
     SpawnExit,
     /// The same, linked, the exit received as a message
@@ -65,7 +65,7 @@ pub enum Row {
 
 /// The systems under comparison, in the order of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Engine {
+pub(crate) enum Engine {
     /// Erlang's virtual machine
     Beam,
     /// tokio's multi-thread runtime
@@ -76,10 +76,10 @@ pub enum Engine {
 
 impl Engine {
     /// All of them, in the order of the columns.
-    pub const ALL: [Engine; 3] = [Engine::Beam, Engine::Tokio, Engine::Regrow];
+    pub(crate) const ALL: [Engine; 3] = [Engine::Beam, Engine::Tokio, Engine::Regrow];
 
     /// The name in the table's head.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Engine::Beam => "BEAM",
             Engine::Tokio => "tokio",
@@ -90,7 +90,7 @@ impl Engine {
 
 /// What a row's value means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Nanoseconds an operation
     Nanos,
     /// Operations a second: the only unit where more is better
@@ -103,7 +103,7 @@ pub enum Unit {
 
 /// What regrow should reach in the same run.
 #[derive(Clone, Copy, Debug)]
-pub enum Goal {
+pub(crate) enum Goal {
     /// At least this many times as good as that engine
     Times(Engine, f64),
     /// At most this value
@@ -114,21 +114,21 @@ pub enum Goal {
 
 /// Everything that the program knows about a row.
 #[derive(Clone, Copy, Debug)]
-pub struct Spec {
+pub(crate) struct Spec {
     /// First column of the table
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// Meaning of the value
-    pub unit: Unit,
+    pub(crate) unit: Unit,
     /// Operations a sample on regrow and tokio
-    pub count: u64,
+    pub(crate) count: u64,
     /// Operations a sample on the BEAM; `None` when it does not take part
-    pub count_beam: Option<u64>,
+    pub(crate) count_beam: Option<u64>,
     /// Whether tokio has something to compare
-    pub tokio: bool,
+    pub(crate) tokio: bool,
     /// Rows about a state are measured once a child, without a warm-up
-    pub repeated: bool,
+    pub(crate) repeated: bool,
     /// What is aimed at
-    pub goals: &'static [Goal],
+    pub(crate) goals: &'static [Goal],
 }
 
 use Engine::{Beam, Tokio};
@@ -161,13 +161,13 @@ const STATE: Spec = Spec {
 
 impl Row {
     /// The name on the command line and in a child's output.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         let value = self.to_possible_value().expect("no row is skipped");
         value.get_name().to_owned()
     }
 
     /// What is known about this row.
-    pub fn spec(self) -> Spec {
+    pub(crate) fn spec(self) -> Spec {
         match self {
             Row::SpawnExit => Spec {
                 title: "spawn + exit",
@@ -342,7 +342,7 @@ impl Row {
     }
 
     /// How many operations this engine does a sample; `None` if it does not take part.
-    pub fn count(self, engine: Engine, quick: bool) -> Option<u64> {
+    pub(crate) fn count(self, engine: Engine, quick: bool) -> Option<u64> {
         let spec = self.spec();
         let full = match engine {
             Engine::Beam => spec.count_beam?,

@@ -7,7 +7,7 @@ use crate::rows::{Engine, Goal, Row, Unit};
 
 /// What is known about one row on one engine after some rounds.
 #[derive(Debug, Default)]
-pub struct Cell {
+pub(crate) struct Cell {
     values: Vec<f64>,
     failures: Vec<String>,
     foreign: f64,
@@ -15,7 +15,7 @@ pub struct Cell {
 
 impl Cell {
     /// Adds one child's outcome and the foreign load beside it.
-    pub fn add(&mut self, outcome: Result<Vec<f64>, String>, foreign: f64) {
+    pub(crate) fn add(&mut self, outcome: Result<Vec<f64>, String>, foreign: f64) {
         match outcome {
             Ok(values) => self.values.extend(values),
             Err(why) => self.failures.push(why),
@@ -47,23 +47,23 @@ impl Cell {
 
 /// All cells of a run.
 #[derive(Debug, Default)]
-pub struct Results {
+pub(crate) struct Results {
     cells: BTreeMap<(Row, Engine), Cell>,
 }
 
 impl Results {
     /// The cell to add to.
-    pub fn cell(&mut self, row: Row, engine: Engine) -> &mut Cell {
+    pub(crate) fn cell(&mut self, row: Row, engine: Engine) -> &mut Cell {
         self.cells.entry((row, engine)).or_default()
     }
 
     /// Whether a child hung or broke.
-    pub fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         self.cells.values().any(|cell| !cell.failures.is_empty())
     }
 
     /// The foreign load beside the most disturbed cell, in percent of one core.
-    pub fn foreign(&self) -> f64 {
+    pub(crate) fn foreign(&self) -> f64 {
         self.cells
             .values()
             .map(|cell| cell.foreign)
@@ -71,7 +71,7 @@ impl Results {
     }
 
     /// An engine's canary in microseconds.
-    pub fn canary(&self, engine: Engine) -> Option<f64> {
+    pub(crate) fn canary(&self, engine: Engine) -> Option<f64> {
         Some(self.median(Row::Canary, engine)? / 1000.0)
     }
 
@@ -102,7 +102,7 @@ impl Results {
     }
 
     /// The table in Markdown.
-    pub fn markdown(&self, rows: &[Row]) -> Result<String, fmt::Error> {
+    pub(crate) fn markdown(&self, rows: &[Row]) -> Result<String, fmt::Error> {
         let mut text = String::from(
             "| work | BEAM | tokio | regrow | ratio to BEAM | ratio to tokio | goal | met? |\n",
         );

@@ -1,7 +1,7 @@
 //! How long a ping-pong takes while eight processes compute on two workers.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/compare/Cargo.toml --bin spin -- [SECONDS]
+//! cargo run --release -p regrow-compare --bin spin -- [SECONDS]
 //! ```
 //!
 //! Each engine runs in a child of its own, one after the other: regrow, the BEAM (if `erl` and
