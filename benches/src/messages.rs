@@ -53,14 +53,19 @@ async fn ping(root: Pid, trips: u64) {
 }
 
 /// A token that makes `hops` hops through a ring of [`RING`] processes.
-pub async fn ring(hops: u64) -> Duration {
+pub fn ring(hops: u64) -> impl Future<Output = Duration> + Send {
+    ring_of(RING, hops)
+}
+
+/// The same through a ring of so many.
+pub async fn ring_of(size: u64, hops: u64) -> Duration {
     let root = regrow::self_pid();
     let first = regrow::spawn(async move {
         let NextMember(next) = regrow::receive().await;
         member(next, root).await;
     });
     let mut members = vec![first];
-    for _ in 1..RING {
+    for _ in 1..size {
         let next = *members.last().expect("the first is in");
         members.push(regrow::spawn(member(next, root)));
     }
@@ -87,10 +92,15 @@ async fn member(next: Pid, root: Pid) {
 }
 
 /// [`SENDERS`] processes send `count` messages to this one.
-pub async fn fan_in(count: u64) -> Duration {
+pub fn fan_in(count: u64) -> impl Future<Output = Duration> + Send {
+    fan_in_from(SENDERS, count)
+}
+
+/// The same from so many.
+pub async fn fan_in_from(senders: u64, count: u64) -> Duration {
     let root = regrow::self_pid();
     let start = Instant::now();
-    for messages in shares(count, SENDERS) {
+    for messages in shares(count, senders) {
         regrow::spawn_link(async move {
             for burst in bursts(messages) {
                 for number in 0..burst {

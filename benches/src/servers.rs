@@ -66,11 +66,16 @@ pub async fn calls(count: u64) -> Duration {
 }
 
 /// [`SENDERS`] processes cast `count` messages to one server; ends when it has handled all.
-pub async fn casts(count: u64) -> Duration {
+pub fn casts(count: u64) -> impl Future<Output = Duration> + Send {
+    casts_from(SENDERS, count)
+}
+
+/// The same from so many.
+pub async fn casts_from(senders: u64, count: u64) -> Duration {
     let server = start().await;
     let root = regrow::self_pid();
     let begin = Instant::now();
-    for messages in shares(count, SENDERS) {
+    for messages in shares(count, senders) {
         let server = server.clone();
         regrow::spawn_link(async move {
             for burst in bursts(messages) {
@@ -82,7 +87,7 @@ pub async fn casts(count: u64) -> Duration {
             regrow::send(root, Done);
         });
     }
-    for _ in 0..SENDERS {
+    for _ in 0..senders {
         regrow::receive::<Done>().await;
     }
     let sum = server.call(Command::Get).no_timeout().await;
@@ -93,17 +98,27 @@ pub async fn casts(count: u64) -> Duration {
 }
 
 /// Starts and terminates gen_servers under a dynamic supervisor, one after the other.
-pub async fn start_terminate_child(count: u64) -> Duration {
+pub fn start_terminate_child(count: u64) -> impl Future<Output = Duration> + Send {
+    start_terminate_beside(0, count)
+}
+
+/// The same beside so many other children.
+pub async fn start_terminate_beside(others: u64, count: u64) -> Duration {
     let supervisor = DynamicSupervisor::new()
         .start_link()
         .await
         .expect("the supervisor starts");
+    let spec = || ChildSpec::new("counter", || Counter::start_link(())).restart(Restart::Temporary);
+    for _ in 0..others {
+        supervisor
+            .start_child(spec())
+            .await
+            .expect("the child starts");
+    }
     let begin = Instant::now();
     for _ in 0..count {
-        let spec =
-            ChildSpec::new("counter", || Counter::start_link(())).restart(Restart::Temporary);
         let child = supervisor
-            .start_child(spec)
+            .start_child(spec())
             .await
             .expect("the child starts");
         supervisor
@@ -122,9 +137,19 @@ pub async fn start_terminate_child(count: u64) -> Duration {
 const VICTIM: Name<Command> = Name::new("bench_victim");
 
 /// Kills a supervised server `count` times; how long each time until its successor answered.
-pub async fn kill_restart(count: u64) -> Vec<Duration> {
-    let supervisor = Supervisor::new(Strategy::OneForOne)
-        .intensity(1_000_000, Duration::from_secs(1))
+pub fn kill_restart(count: u64) -> impl Future<Output = Vec<Duration>> + Send {
+    kill_restart_beside(0, count)
+}
+
+/// The same beside so many other children.
+pub async fn kill_restart_beside(others: u64, count: u64) -> Vec<Duration> {
+    let mut supervisor =
+        Supervisor::new(Strategy::OneForOne).intensity(1_000_000, Duration::from_secs(1));
+    for index in 0..others {
+        let id = format!("other_{index}");
+        supervisor = supervisor.child(ChildSpec::new(id, || Counter::start_link(())));
+    }
+    let supervisor = supervisor
         .child(ChildSpec::new("victim", || {
             Counter::start_link(()).name(VICTIM)
         }))

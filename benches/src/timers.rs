@@ -6,7 +6,15 @@ struct Due;
 
 /// Arms timers of 5 s and cancels each at once, as most timeouts live.
 pub fn arm_and_cancel(count: u64) -> Duration {
+    arm_and_cancel_beside(0, count)
+}
+
+/// The same beside so many other timers, due in a minute and later.
+pub fn arm_and_cancel_beside(others: u64, count: u64) -> Duration {
     let this = regrow::self_pid();
+    for index in 0..others {
+        regrow::send_after(Duration::from_millis(60_000 + index), this, Due);
+    }
     let start = Instant::now();
     for _ in 0..count {
         let timer = regrow::send_after(Duration::from_secs(5), this, Due);

@@ -15,6 +15,8 @@ main(["version"]) ->
     io:format("OTP ~s, ERTS ~s, ~s~n", [erlang:system_info(otp_release), erlang:system_info(version),
                                        erlang:system_info(emu_flavor)]),
     halt(0);
+main(["tcp-echo" | _]) ->
+    bench_echo:serve();
 main([Row, Count, Samples]) ->
     Work = list_to_atom(Row),
     N = list_to_integer(Count),
@@ -28,7 +30,9 @@ samples(Work, N, Samples) ->
     [io:format("~s ~.3f~n", [Work, sample(Work, N) * 1.0]) || _ <- lists:seq(1, Samples)].
 
 %% Rows about a state, not about a repeated operation, get no warm-up.
-once(Work) -> lists:member(Work, ['memory-plain', 'memory-linked', 'memory-gen-server', 'idle-cpu']).
+once(Work) ->
+    lists:member(Work, ['idle-memory', 'linked-memory', 'server-memory', 'idle-cpu',
+                        'spin-latency', 'spin-latency-max']).
 
 %% Each sample has a process of its own, so that none inherits a heap.
 sample(Work, N) ->
@@ -44,12 +48,12 @@ timed(N, Fun) ->
 work('spawn-exit', N) ->
     Alive = erlang:system_info(process_count),
     timed(N, fun() -> spawn_exit(N), until_alive(Alive) end);
-work('spawn-link-exit', N) ->
+work('spawn-link', N) ->
     process_flag(trap_exit, true),
     timed(N, fun() -> spawn_link_exit(N div ?BURST) end);
 work('ping-pong', N) -> pairs(1, N);
 work('ping-pong-64', N) -> pairs(64, N);
-work('ring', N) -> ring(N);
+work('thread-ring', N) -> ring(N);
 work('fan-in', N) ->
     Each = N div ?SENDERS,
     Root = self(),
@@ -64,11 +68,11 @@ work('skynet', N) ->
         Sum = N * (N - 1) div 2,
         receive Sum -> ok end
     end);
-work('call', N) -> calls(N);
-work('call-bare', N) -> calls(N);
-work('call-queued', N) ->
+work('call', N) -> calls(N, 5000);
+work('call-bare', N) -> calls(N, infinity);
+work('call-backlog', N) ->
     [self() ! {noise, I} || I <- lists:seq(1, 500000)],
-    calls(N);
+    calls(N, 5000);
 work('cast', N) ->
     {ok, Server} = gen_server:start_link(?MODULE, counter, []),
     Each = N div ?SENDERS,
@@ -83,7 +87,7 @@ work('cast', N) ->
 work('selective-receive', N) ->
     [self() ! {noise, I} || I <- lists:seq(1, 10000)],
     timed(N, fun() -> selective(N) end);
-work('linked-die', N) ->
+work('link-cascade', N) ->
     Alive = erlang:system_info(process_count),
     Root = self(),
     Hub = spawn(fun() ->
@@ -105,23 +109,25 @@ work('start-terminate-child', N) ->
     Nanos = timed(N, fun() -> start_terminate(Sup, N) end),
     stop_linked(Sup),
     Nanos;
-work('kill-restart', N) -> kill_restart(N, 0.5);
-work('kill-restart-p99', N) -> kill_restart(N, 0.99);
-work('kill-restart-p999', N) -> kill_restart(N, 0.999);
+work('restart-latency', N) -> kill_restart(N, 0.5);
+work('restart-latency-p99', N) -> kill_restart(N, 0.99);
+work('restart-latency-p999', N) -> kill_restart(N, 0.999);
 work('one-for-all-100', N) ->
     {ok, Sup} = supervisor:start_link(?MODULE, {all, 100}),
     Nanos = timed(N, fun() -> one_for_all(100, N) end),
     stop_linked(Sup),
     Nanos;
-work('memory-plain', N) -> memory(N, fun() -> spawn(fun idle/0) end);
-work('memory-linked', N) -> memory(N, fun() -> spawn_link(fun idle/0) end);
-work('memory-gen-server', N) -> memory(N, fun() -> gen_server:start_link(?MODULE, counter, []) end);
+work('idle-memory', N) -> memory(N, fun() -> spawn(fun idle/0) end);
+work('linked-memory', N) -> memory(N, fun() -> spawn_link(fun idle/0) end);
+work('server-memory', N) -> memory(N, fun() -> gen_server:start_link(?MODULE, counter, []) end);
 work('idle-cpu', Millis) ->
     [spawn(fun idle/0) || _ <- lists:seq(1, 10000)],
     timer:sleep(1000),
     Before = cpu_nanos(),
     timer:sleep(Millis),
     (cpu_nanos() - Before) / Millis;
+work('spin-latency', Millis) -> bench_spin:latency(Millis, 0.99);
+work('spin-latency-max', Millis) -> bench_spin:latency(Millis, 1.0);
 work('canary', N) ->
     Turns = turns_of_20_us(),
     Root = self(),
@@ -200,14 +206,14 @@ skynet(Number, Size, Parent) ->
     [spawn(fun() -> skynet(Number + I * Part, Part, Self) end) || I <- lists:seq(0, 9)],
     Parent ! lists:sum([receive Sum -> Sum end || _ <- lists:seq(1, 10)]).
 
-calls(N) ->
+calls(N, Timeout) ->
     {ok, Server} = gen_server:start_link(?MODULE, counter, []),
-    Nanos = timed(N, fun() -> call(Server, N) end),
+    Nanos = timed(N, fun() -> call(Server, N, Timeout) end),
     gen_server:stop(Server),
     Nanos.
 
-call(_, 0) -> ok;
-call(Server, N) -> 0 = gen_server:call(Server, get, 5000), call(Server, N - 1).
+call(_, 0, _) -> ok;
+call(Server, N, Timeout) -> 0 = gen_server:call(Server, get, Timeout), call(Server, N - 1, Timeout).
 
 cast(_, 0) -> ok;
 cast(Server, N) -> gen_server:cast(Server, add), cast(Server, N - 1).

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+/// Connections, if nothing else is asked for.
+pub(crate) const CONNECTIONS: usize = 64;
+
 const REQUEST: usize = 64;
 
 struct Connection {

@@ -8,10 +8,11 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 /// Clock ticks a second in `/proc`, the same on every Linux that Rust supports.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Restricts this process, and so its children, to two cores: every engine gets two workers.
-pub(crate) fn pin_to_two_cores() {
+/// Restricts this process, and so its children, to two cores; how many it has then, one or two, and
+/// so how many workers every engine gets.
+pub(crate) fn pin_to_two_cores() -> usize {
     let Ok(allowed) = sched_getaffinity(None) else {
-        return;
+        return 2;
     };
     let mut two = CpuSet::new();
     for core in (0..CpuSet::MAX_CPU)
@@ -23,10 +24,11 @@ pub(crate) fn pin_to_two_cores() {
     if let Err(error) = sched_setaffinity(None, &two) {
         eprintln!("not pinned to two cores: {error}");
     }
+    two.count().clamp(1, 2) as usize
 }
 
 /// CPU model, kernel and memory in one line.
-pub(crate) fn describe() -> String {
+pub(crate) fn describe(used: usize) -> String {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = field(&cpu_info, "model name").unwrap_or("unknown CPU");
     let cores = cpu_info
@@ -40,8 +42,7 @@ pub(crate) fn describe() -> String {
         .unwrap_or(0);
     let gigabytes = kilobytes as f64 / 1024.0 / 1024.0;
     format!(
-        "{model}, {cores} CPUs ({} used), {gigabytes:.0} GiB, Linux {}",
-        cores.min(2),
+        "{model}, {cores} CPUs ({used} used), {gigabytes:.0} GiB, Linux {}",
         kernel.trim()
     )
 }

@@ -1,72 +1,66 @@
-//! Runs the same workloads on regrow, on tokio and on the BEAM, one after the other and round by
-//! round on the same two cores, and prints one table with the goals and whether they are met.
+//! Runs the same workloads on regrow and on its peers, one after the other and round by round on
+//! the same two cores, and prints one table with the goals and whether they are reached.
+#![forbid(unsafe_code)]
 
 mod child;
 mod echo_load;
+mod engine;
+mod goals;
+mod growth;
 mod machine;
 mod measure;
-mod on_regrow;
-mod on_tokio;
+mod options;
+mod page;
+mod programs;
+mod progress;
+mod report;
+mod results;
 mod rows;
+mod run;
+mod statistics;
 mod table;
+mod twins;
 
-use std::error::Error;
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use std::{env, fs};
+use std::{env, fs, io};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, ValueEnum};
+use thiserror::Error;
 
-use crate::child::Beam;
-use crate::machine::ForeignLoad;
-use crate::rows::{Engine, Row};
-use crate::table::Results;
+use crate::engine::Engine;
+use crate::options::{Inner, Options, PageOptions, RunOptions, choose};
+use crate::programs::{Programs, Work};
+use crate::progress::Progress;
+use crate::report::{Report, Run};
+use crate::rows::Row;
+use crate::run::Plan;
 
-/// regrow and tokio allocate with the same allocator.
+/// The Rust engines allocate with the same allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Compares regrow with tokio and the BEAM on this machine.
-///
-/// Each row runs in a fresh process per engine; engines take turns within a round. A machine that
-/// does something else meanwhile gives no result worth keeping: the output says how much it did.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Options {
-    /// How often each cell is measured
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Only this row; may be given several times
-    #[arg(long, value_name = "ROW")]
-    only: Vec<Row>,
-    /// Only these engines; may be given several times
-    #[arg(long, value_name = "ENGINE")]
-    engine: Vec<Engine>,
-    /// A tenth of the work: to see that everything runs, not for figures
-    #[arg(long)]
-    quick: bool,
-    /// Write the page here instead of to standard output
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Seconds after which a child counts as hung
-    #[arg(long, default_value_t = 90)]
-    limit: u64,
-    #[command(subcommand)]
-    inner: Option<Inner>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Inner {
-    /// One row on one engine, in this process (what the program starts for each cell)
-    #[command(hide = true)]
-    Child {
-        engine: Engine,
-        row: Row,
-        count: u64,
-        samples: u64,
+/// Why nothing, or not everything, was done.
+#[derive(Debug, Error)]
+enum Error {
+    #[error("nothing to measure is left")]
+    Nothing,
+    #[error("not all cells could be measured")]
+    Failed,
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("{}: not the JSON of a run: {error}", path.display())]
+    Json {
+        path: PathBuf,
+        error: serde_json::Error,
     },
+    #[error("{}: {error}", path.display())]
+    Place { path: PathBuf, error: page::NoPlace },
+    #[error("{}: not what the run's JSON gives; write it with `regrow-compare page`", .0.display())]
+    Differs(PathBuf),
+    #[error("{0}")]
+    System(#[from] io::Error),
 }
 
 fn main() -> ExitCode {
@@ -77,14 +71,26 @@ fn main() -> ExitCode {
             row,
             count,
             samples,
-        }) => child::run(engine, row, count, samples)
-            .map(|()| true)
-            .map_err(Into::into),
-        None => compare(&options),
+            workers,
+            size,
+        }) => {
+            let work = Work {
+                row,
+                count,
+                samples,
+                size,
+            };
+            twins::run(engine, work, workers).map_err(Error::System)
+        }
+        Some(Inner::List) => {
+            list();
+            Ok(())
+        }
+        Some(Inner::Page(options)) => write_page(&options),
+        None => compare(&options.run),
     };
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -92,147 +98,142 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs all rounds and writes the page; false if a cell failed.
-fn compare(options: &Options) -> Result<bool, Box<dyn Error>> {
-    machine::pin_to_two_cores();
-    let rows = if options.only.is_empty() {
-        Row::value_variants()
-    } else {
-        &options.only
-    };
-    let engines = if options.engine.is_empty() {
-        &Engine::ALL[..]
-    } else {
-        &options.engine
-    };
-    let beam = match engines.contains(&Engine::Beam).then(Beam::find) {
-        Some(Ok(beam)) => Some(beam),
-        Some(Err(why)) => {
-            eprintln!(
-                "the BEAM is skipped, its columns stay empty ({why}); Debian has it in erlang-base"
-            );
-            None
-        }
-        None => None,
-    };
+fn list() {
+    for row in Row::value_variants() {
+        let value = row.to_possible_value().expect("no row is skipped");
+        let help = value.get_help().map(ToString::to_string);
+        println!("{:<22} {}", value.get_name(), help.unwrap_or_default());
+    }
+}
 
+/// Runs all rounds, prints the table and writes the JSON.
+fn compare(options: &RunOptions) -> Result<(), Error> {
     let start = Instant::now();
-    let mut results = Results::default();
-    for round in 0..options.rounds {
-        for &row in rows {
-            for engine in turns(engines, round) {
-                let Some(count) = row.count(engine, options.quick) else {
-                    continue;
-                };
-                if engine == Engine::Beam && beam.is_none() {
-                    continue;
-                }
-                let samples = if row.spec().repeated { 3 } else { 1 };
-                let foreign = ForeignLoad::watch();
-                let limit = Duration::from_secs(options.limit);
-                let outcome = child::measure(row, engine, count, samples, beam.as_ref(), limit);
-                let foreign = foreign.percent();
-                progress(round, row, engine, &outcome, foreign);
-                results.cell(row, engine).add(outcome, foreign);
-            }
-        }
-    }
-
-    let page = page(options, rows, &results, beam.as_ref(), start.elapsed())?;
-    match &options.output {
-        Some(path) => fs::write(path, page)?,
-        None => print!("{page}"),
-    }
-    Ok(!results.failed())
-}
-
-/// Another engine begins each round, so that none always runs on the coolest core.
-fn turns(engines: &[Engine], round: u32) -> impl Iterator<Item = Engine> {
-    let first = round as usize % engines.len();
-    engines
-        .iter()
-        .copied()
-        .cycle()
-        .skip(first)
-        .take(engines.len())
-}
-
-fn progress(
-    round: u32,
-    row: Row,
-    engine: Engine,
-    outcome: &Result<Vec<f64>, String>,
-    foreign: f64,
-) {
-    let shown = match outcome {
-        Ok(values) => values
+    let mut left_out = Vec::new();
+    let (mut rows, unknown) = choose::<Row>(&options.rows);
+    left_out.extend(unknown.iter().map(|name| {
+        format!("row {name}: there is none of that name (`regrow-compare list` shows all)")
+    }));
+    let (engines, unknown) = choose::<Engine>(&options.engines);
+    left_out.extend(
+        unknown
             .iter()
-            .map(|value| format!("{value:.1}"))
-            .collect::<Vec<_>>()
-            .join(" "),
-        Err(why) => format!("FAILED: {why}"),
-    };
-    eprintln!(
-        "round {:>2}  {:<22} {:<7} {shown}  (foreign load {foreign:.0} %)",
-        round + 1,
-        row.name(),
-        engine.title()
+            .map(|name| format!("engine {name}: there is none of that name")),
     );
+
+    let workers = machine::pin_to_two_cores();
+    if workers < 2 {
+        let few = rows.iter().filter(|row| row.needs_two_cores());
+        let few: Vec<String> = few.map(|row| row.name()).collect();
+        left_out.push(format!(
+            "the second worker, and with it {}: there is one core only",
+            if few.is_empty() {
+                "nothing else".into()
+            } else {
+                few.join(", ")
+            }
+        ));
+        rows.retain(|row| !row.needs_two_cores());
+    }
+    let programs = Programs::find(&engines, workers)?;
+    left_out.extend(
+        programs
+            .missing
+            .iter()
+            .map(|(engine, why)| format!("{engine}: {why}")),
+    );
+    for what in &left_out {
+        eprintln!("left out: {what}");
+    }
+
+    let plan = Plan {
+        rows,
+        engines: programs.versions.keys().copied().collect(),
+        rounds: if options.quick { 1 } else { options.rounds },
+        quick: options.quick,
+        limit: Duration::from_secs(options.limit),
+    };
+    let growth = growth::Plan::new(&plan, options.growth);
+    if plan.steps() + growth.steps() == 0 {
+        return Err(Error::Nothing);
+    }
+    let mut progress = Progress::new(plan.steps() + growth.steps());
+    let results = plan.run(&programs, &mut progress);
+    let (grown, growth_failed) = growth.run(&programs, &mut progress);
+    progress.finish();
+
+    let run = Run {
+        command: env::args().skip(1).collect::<Vec<_>>().join(" "),
+        quick: options.quick,
+        rounds: plan.rounds,
+        seconds: start.elapsed().as_secs(),
+        workers,
+        machine: machine::describe(workers),
+        versions: programs.versions.clone(),
+        tools: vec![
+            env!("COMPARE_RUSTC").to_owned(),
+            format!(
+                "mimalloc {} under all Rust engines",
+                machine::locked_version("mimalloc")
+            ),
+        ],
+        foreign_load: results.foreign().round(),
+        left_out,
+    };
+    let report = Report::new(&plan.rows, &results, grown, run);
+    print!("{}", page::printed(&report));
+    if let Some(path) = &options.json {
+        let json = serde_json::to_string_pretty(&report).expect("a report has string keys") + "\n";
+        write(path, &json)?;
+    }
+    if results.failed() || growth_failed {
+        return Err(Error::Failed);
+    }
+    Ok(())
 }
 
-fn page(
-    options: &Options,
-    rows: &[Row],
-    results: &Results,
-    beam: Option<&Beam>,
-    took: Duration,
-) -> Result<String, Box<dyn Error>> {
-    let mut page = String::from("# Results\n\n");
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    writeln!(
-        page,
-        "Written by `cargo run --release -p regrow-compare -- {}`; \
-         [How we measure](how-we-measure.md) says what each row does.\n",
-        arguments.join(" "),
-    )?;
-    if options.quick {
-        writeln!(
-            page,
-            "**A quick run: it shows that everything works; its figures mean nothing.**\n"
-        )?;
+fn write_page(options: &PageOptions) -> Result<(), Error> {
+    let json = read(&options.from)?;
+    let report: Report = serde_json::from_str(&json).map_err(|error| Error::Json {
+        path: options.from.clone(),
+        error,
+    })?;
+    let put = if options.check { check } else { write };
+    if let Some(path) = &options.page {
+        put(path, &page::page(&report))?;
     }
-    writeln!(page, "- Machine: {}", machine::describe())?;
-    writeln!(
-        page,
-        "- Versions: regrow {}, tokio {}, {}; {}; mimalloc {} under regrow and tokio",
-        machine::locked_version("regrow"),
-        machine::locked_version("tokio"),
-        beam.map_or("no BEAM", |beam| &beam.version),
-        env!("COMPARE_RUSTC"),
-        machine::locked_version("mimalloc"),
-    )?;
-    writeln!(
-        page,
-        "- {} rounds in {} s, two workers each; foreign load at most {:.0} % of a core",
-        options.rounds,
-        took.as_secs(),
-        results.foreign()
-    )?;
-    let canaries = Engine::ALL
-        .iter()
-        .filter_map(|&engine| Some(format!("{} {:.1}", engine.title(), results.canary(engine)?)));
-    let canaries: Vec<String> = canaries.collect();
-    if !canaries.is_empty() {
-        writeln!(
-            page,
-            "- Canary, about 10 us when both cores were free: {}",
-            canaries.join(", ")
-        )?;
+    if let Some(path) = &options.readme {
+        let text = page::insert(&read(path)?, &page::short_table(&report));
+        let text = text.map_err(|error| Error::Place {
+            path: path.clone(),
+            error,
+        })?;
+        put(path, &text)?;
     }
-    writeln!(
-        page,
-        "\nMedian (best sample), nanoseconds an operation unless the row says otherwise. Ratios above 1 mean that regrow is better.\n"
-    )?;
-    page.push_str(&results.markdown(rows)?);
-    Ok(page)
+    if options.page.is_none() && options.readme.is_none() {
+        print!("{}", page::page(&report));
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|error| Error::File {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(|error| Error::File {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn check(path: &Path, text: &str) -> Result<(), Error> {
+    if read(path)? == text {
+        Ok(())
+    } else {
+        Err(Error::Differs(path.to_owned()))
+    }
 }

@@ -12,12 +12,17 @@ pub(crate) const RING: u64 = 503;
 pub(crate) const SENDERS: u64 = 8;
 /// Operations between two yields where a process would otherwise never wait.
 pub(crate) const BURST: u64 = 100;
-/// Connections of the echo row.
-pub(crate) const CONNECTIONS: usize = 64;
+/// Who computes for ever in the rows about that.
+pub(crate) const SPINNERS: u64 = 8;
 
 /// Nanoseconds an operation since `start`.
 pub(crate) fn nanos_each(start: Instant, count: u64) -> f64 {
     start.elapsed().as_nanos() as f64 / count as f64
+}
+
+/// Nanoseconds since `start`, four seconds at most.
+pub(crate) fn nanos(start: Instant) -> u32 {
+    u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX)
 }
 
 /// Processes in a skynet tree with that many leaves.

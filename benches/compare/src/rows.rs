@@ -1,6 +1,9 @@
-//! What is measured: the rows of the table, how much work each one does, and its goals.
+//! What is measured: the rows of the table and how much work each one does.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Engine, no_notion};
 
 /// One line of the table. Its command line name is also what a child prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -8,108 +11,92 @@ pub(crate) enum Row {
     /// Spawn a process that ends at once
     SpawnExit,
     /// The same, linked, the exit received as a message
-    SpawnLinkExit,
+    SpawnLink,
     /// A round trip between two processes
     PingPong,
     /// A round trip, 64 pairs at a time
     #[value(name = "ping-pong-64")]
     PingPong64,
     /// A token through a ring of 503 processes, a hop
-    Ring,
+    ThreadRing,
     /// Eight senders, one receiver, a message
     FanIn,
     /// A tree of 1.1 million processes, ten children each, a process
     Skynet,
     /// A call to a gen_server with a timeout of 5 s
     Call,
-    /// The same against tokio's channels without a timeout
+    /// The same without a timeout
     CallBare,
-    /// The same while the caller has 500,000 messages waiting
-    CallQueued,
+    /// A call with a timeout while the caller has 500,000 messages waiting
+    CallBacklog,
     /// Eight senders cast to one gen_server, a message
     Cast,
     /// Receive one message that stands behind 10,000 others
     SelectiveReceive,
     /// One of 100,000 linked processes fails, a process
-    LinkedDie,
-    /// Arm a timer of 5 s and cancel it
-    SendAfterCancel,
+    LinkCascade,
     /// Arm timers of 1 to 20 ms and receive their messages, a timer
     SendAfter,
+    /// Arm a timer of 5 s and cancel it
+    SendAfterCancel,
     /// Start and stop a gen_server under a supervisor
     StartTerminateChild,
     /// From killing a supervised gen_server to its successor's first answer
-    KillRestart,
+    RestartLatency,
     /// The same, the slowest of a hundred
-    #[value(name = "kill-restart-p99")]
-    KillRestartP99,
+    #[value(name = "restart-latency-p99")]
+    RestartLatencyP99,
     /// The same, the slowest of a thousand
-    #[value(name = "kill-restart-p999")]
-    KillRestartP999,
+    #[value(name = "restart-latency-p999")]
+    RestartLatencyP999,
     /// From killing one of 100 children under one_for_all until the youngest answers again
     #[value(name = "one-for-all-100")]
     OneForAll100,
+    /// Memory of a process that waits for a message
+    IdleMemory,
+    /// The same, linked to the one that spawned it
+    LinkedMemory,
+    /// Memory of a linked, idle gen_server
+    ServerMemory,
+    /// A call while eight processes compute for ever on two workers, the slowest of a hundred
+    SpinLatency,
+    /// The same, the slowest of all
+    SpinLatencyMax,
     /// TCP echo over 64 connections, requests a second
     TcpEcho,
-    /// Memory of a process that waits for a message
-    MemoryPlain,
-    /// The same, linked to the one that spawned it
-    MemoryLinked,
-    /// Memory of a linked, idle gen_server
-    MemoryGenServer,
     /// CPU time used with 10,000 idle processes
     IdleCpu,
     /// 20 us of work a process on two workers: shows whether both cores were ours
     Canary,
 }
 
-/// The systems under comparison, in the order of the columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Engine {
-    /// Erlang's virtual machine
-    Beam,
-    /// tokio's multi-thread runtime
-    Tokio,
-    /// This project
-    Regrow,
-}
-
-impl Engine {
-    /// All of them, in the order of the columns.
-    pub(crate) const ALL: [Engine; 3] = [Engine::Beam, Engine::Tokio, Engine::Regrow];
-
-    /// The name in the table's head.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Engine::Beam => "BEAM",
-            Engine::Tokio => "tokio",
-            Engine::Regrow => "regrow",
-        }
-    }
-}
-
 /// What a row's value means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Unit {
     /// Nanoseconds an operation
+    #[serde(rename = "ns")]
     Nanos,
     /// Operations a second: the only unit where more is better
+    #[serde(rename = "requests/s")]
     PerSecond,
     /// Bytes a process
+    #[serde(rename = "bytes")]
     Bytes,
     /// Microseconds of CPU time a second
+    #[serde(rename = "us of CPU/s")]
     CpuMicros,
 }
 
-/// What regrow should reach in the same run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
-    /// At least this many times as good as that engine
-    Times(Engine, f64),
-    /// At most this value
-    AtMost(f64),
-    /// At most this many times regrow's own value in that row
-    WithinOwn(Row, f64),
+impl Unit {
+    /// How many times as good `own` is as `other`; none where that would say nothing.
+    pub(crate) fn ratio(self, own: f64, other: f64) -> Option<f64> {
+        let (better, worse) = match self {
+            Unit::PerSecond => (own, other),
+            Unit::Nanos | Unit::Bytes | Unit::CpuMicros => (other, own),
+        };
+        // No measurable idle time on our side would divide by zero.
+        (worse >= 1e-9 && better.is_finite()).then(|| better / worse)
+    }
 }
 
 /// Everything that the program knows about a row.
@@ -119,48 +106,53 @@ pub(crate) struct Spec {
     pub(crate) title: &'static str,
     /// Meaning of the value
     pub(crate) unit: Unit,
-    /// Operations a sample on regrow and tokio
+    /// Operations a sample on regrow, tokio and Go
     pub(crate) count: u64,
-    /// Operations a sample on the BEAM; `None` when it does not take part
-    pub(crate) count_beam: Option<u64>,
-    /// Whether tokio has something to compare
-    pub(crate) tokio: bool,
+    /// Operations a sample on the BEAM, which takes longer for each
+    pub(crate) beam: u64,
+    /// Operations a sample on the actor crates, which take longer still and more memory
+    pub(crate) actors: u64,
     /// Rows about a state are measured once a child, without a warm-up
     pub(crate) repeated: bool,
-    /// What is aimed at
-    pub(crate) goals: &'static [Goal],
+    /// Whether the short table has it
+    pub(crate) short: bool,
 }
-
-use Engine::{Beam, Tokio};
-use Goal::{AtMost, Times, WithinOwn};
 
 const BASE: Spec = Spec {
     title: "",
     unit: Unit::Nanos,
     count: 1_000_000,
-    count_beam: Some(200_000),
-    tokio: true,
+    beam: 200_000,
+    actors: 100_000,
     repeated: true,
-    goals: &[],
+    short: false,
 };
 
-const KILL_RESTART: Spec = Spec {
+const RESTART: Spec = Spec {
     count: 10_000,
-    count_beam: Some(5_000),
-    tokio: false,
-    goals: &[Times(Beam, 20.0)],
+    beam: 5_000,
+    actors: 5_000,
     ..BASE
 };
 
 const STATE: Spec = Spec {
     repeated: false,
     unit: Unit::Bytes,
-    count_beam: Some(400_000),
+    beam: 400_000,
+    ..BASE
+};
+
+/// For so many milliseconds.
+const WHILE: Spec = Spec {
+    count: 5_000,
+    beam: 5_000,
+    actors: 5_000,
+    repeated: false,
     ..BASE
 };
 
 impl Row {
-    /// The name on the command line and in a child's output.
+    /// The name on the command line, in the JSON and in a child's output.
     pub(crate) fn name(self) -> String {
         let value = self.to_possible_value().expect("no row is skipped");
         value.get_name().to_owned()
@@ -168,194 +160,196 @@ impl Row {
 
     /// What is known about this row.
     pub(crate) fn spec(self) -> Spec {
-        match self {
-            Row::SpawnExit => Spec {
-                title: "spawn + exit",
-                goals: &[Times(Beam, 20.0), Times(Tokio, 3.0)],
-                ..BASE
+        let (base, title, short) = match self {
+            Row::SpawnExit => (BASE, "spawn + exit", true),
+            Row::SpawnLink => (BASE, "spawn_link + exit, trapped", false),
+            Row::PingPong => (BASE, "ping-pong, a round trip", true),
+            Row::PingPong64 => (sized(4_000_000, 640_000), "ping-pong, 64 pairs", false),
+            Row::ThreadRing => (sized(2_000_000, 500_000), "thread ring of 503, a hop", true),
+            Row::FanIn => (sized(2_000_000, 800_000), "fan-in 8 -> 1, a message", true),
+            Row::Skynet => (sized(1_000_000, 1_000_000), "skynet 1M, a process", true),
+            Row::Call => (sized(500_000, 100_000), "call with 5 s timeout", true),
+            Row::CallBare => (sized(500_000, 100_000), "call without timeout", false),
+            Row::CallBacklog => (
+                sized(500_000, 100_000),
+                "call with 500k queued messages",
+                false,
+            ),
+            Row::Cast => (
+                sized(2_000_000, 400_000),
+                "cast, 8 senders, a message",
+                true,
+            ),
+            Row::SelectiveReceive => (sized(4_000, 2_000), "selective receive behind 10k", false),
+            Row::LinkCascade => (
+                sized(100_000, 100_000),
+                "100k linked processes die, a process",
+                false,
+            ),
+            Row::SendAfter => (
+                sized(1_000_000, 1_000_000),
+                "send_after, 1M due in 20 ms, a timer",
+                false,
+            ),
+            Row::SendAfterCancel => (
+                sized(1_000_000, 1_000_000),
+                "send_after + cancel_timer",
+                false,
+            ),
+            Row::StartTerminateChild => (
+                sized(100_000, 20_000),
+                "start_child + terminate_child",
+                true,
+            ),
+            Row::RestartLatency => (RESTART, "kill -> new incarnation answers, p50", true),
+            Row::RestartLatencyP99 => (RESTART, "kill -> new incarnation answers, p99", false),
+            Row::RestartLatencyP999 => (RESTART, "kill -> new incarnation answers, p99.9", false),
+            Row::OneForAll100 => (
+                sized(500, 200),
+                "one_for_all, 100 children, all restarted",
+                false,
+            ),
+            Row::IdleMemory => (STATE, "idle process, bytes", true),
+            Row::LinkedMemory => (STATE, "idle process, linked, bytes", false),
+            Row::ServerMemory => (STATE, "idle gen_server, linked, bytes", false),
+            Row::SpinLatency => (WHILE, "call beside 8 that compute, p99", true),
+            Row::SpinLatencyMax => (WHILE, "call beside 8 that compute, longest", false),
+            Row::TcpEcho => (WHILE, "TCP echo, 64 connections, requests/s", true),
+            Row::IdleCpu => (WHILE, "10k idle processes, CPU us/s", false),
+            Row::Canary => (
+                sized(20_000, 20_000),
+                "canary: 20 us of work on 2 workers",
+                false,
+            ),
+        };
+        let unit = match self {
+            Row::TcpEcho => Unit::PerSecond,
+            Row::IdleCpu => Unit::CpuMicros,
+            _ => base.unit,
+        };
+        let count = match self {
+            Row::TcpEcho => 2_000,
+            _ => base.count,
+        };
+        let actors = match self {
+            Row::StartTerminateChild => 20_000,
+            Row::OneForAll100 => 100,
+            _ => base.actors,
+        };
+        Spec {
+            title,
+            unit,
+            count,
+            beam: if self == Row::TcpEcho {
+                count
+            } else {
+                base.beam
             },
-            Row::SpawnLinkExit => Spec {
-                title: "spawn_link + exit, trapped (tokio: JoinSet)",
-                goals: &[Times(Beam, 16.0)],
-                ..BASE
-            },
-            Row::PingPong => Spec {
-                title: "ping-pong, a round trip",
-                goals: &[Times(Beam, 7.0), Times(Tokio, 3.5)],
-                ..BASE
-            },
-            Row::PingPong64 => Spec {
-                title: "ping-pong, 64 pairs",
-                count: 4_000_000,
-                count_beam: Some(640_000),
-                goals: &[Times(Beam, 20.0), Times(Tokio, 3.0)],
-                ..BASE
-            },
-            Row::Ring => Spec {
-                title: "thread ring of 503, a hop",
-                count: 2_000_000,
-                count_beam: Some(500_000),
-                goals: &[Times(Beam, 8.0), Times(Tokio, 3.5)],
-                ..BASE
-            },
-            Row::FanIn => Spec {
-                title: "fan-in 8 -> 1, a message",
-                count: 2_000_000,
-                count_beam: Some(800_000),
-                goals: &[Times(Beam, 8.0)],
-                ..BASE
-            },
-            Row::Skynet => Spec {
-                title: "skynet 1M, a process",
-                count_beam: Some(1_000_000),
-                goals: &[Times(Beam, 16.0), Times(Tokio, 3.0)],
-                ..BASE
-            },
-            Row::Call => Spec {
-                title: "call with 5 s timeout",
-                count: 500_000,
-                count_beam: Some(100_000),
-                goals: &[Times(Beam, 14.0)],
-                ..BASE
-            },
-            Row::CallBare => Spec {
-                title: "the same (tokio: oneshot without timeout)",
-                count: 500_000,
-                count_beam: Some(100_000),
-                goals: &[Times(Tokio, 2.0)],
-                ..BASE
-            },
-            Row::CallQueued => Spec {
-                title: "call with 500k queued messages",
-                count: 500_000,
-                count_beam: Some(100_000),
-                tokio: false,
-                goals: &[WithinOwn(Row::Call, 1.05)],
-                ..BASE
-            },
-            Row::Cast => Spec {
-                title: "cast, 8 senders, a message",
-                count: 2_000_000,
-                count_beam: Some(400_000),
-                goals: &[Times(Beam, 10.0)],
-                ..BASE
-            },
-            Row::SelectiveReceive => Spec {
-                title: "selective receive behind 10k",
-                count: 4_000,
-                count_beam: Some(2_000),
-                tokio: false,
-                goals: &[Times(Beam, 4.0)],
-                ..BASE
-            },
-            Row::LinkedDie => Spec {
-                title: "100k linked processes die, a process",
-                count: 100_000,
-                count_beam: Some(100_000),
-                tokio: false,
-                goals: &[Times(Beam, 12.0)],
-                ..BASE
-            },
-            Row::SendAfterCancel => Spec {
-                title: "send_after + cancel_timer",
-                goals: &[Times(Beam, 10.0)],
-                ..BASE
-            },
-            Row::SendAfter => Spec {
-                title: "send_after, 1M due in 20 ms, a timer",
-                count_beam: Some(1_000_000),
-                goals: &[Times(Beam, 10.0)],
-                ..BASE
-            },
-            Row::StartTerminateChild => Spec {
-                title: "start_child + terminate_child",
-                count: 100_000,
-                count_beam: Some(20_000),
-                tokio: false,
-                goals: &[Times(Beam, 15.0)],
-                ..BASE
-            },
-            Row::KillRestart => Spec {
-                title: "kill -> new incarnation answers, p50",
-                ..KILL_RESTART
-            },
-            Row::KillRestartP99 => Spec {
-                title: "kill -> new incarnation answers, p99",
-                ..KILL_RESTART
-            },
-            Row::KillRestartP999 => Spec {
-                title: "kill -> new incarnation answers, p99.9",
-                ..KILL_RESTART
-            },
-            Row::OneForAll100 => Spec {
-                title: "one_for_all, 100 children, all restarted",
-                count: 500,
-                count_beam: Some(200),
-                tokio: false,
-                goals: &[Times(Beam, 15.0)],
-                ..BASE
-            },
-            Row::TcpEcho => Spec {
-                title: "TCP echo, 64 connections, requests/s",
-                unit: Unit::PerSecond,
-                // Milliseconds under load.
-                count: 2_000,
-                count_beam: None,
-                repeated: false,
-                goals: &[Times(Tokio, 1.1)],
-                ..BASE
-            },
-            Row::MemoryPlain => Spec {
-                title: "idle process, bytes",
-                goals: &[AtMost(192.0)],
-                ..STATE
-            },
-            Row::MemoryLinked => Spec {
-                title: "idle process, linked, bytes",
-                tokio: false,
-                goals: &[AtMost(240.0)],
-                ..STATE
-            },
-            Row::MemoryGenServer => Spec {
-                title: "idle gen_server, linked, bytes",
-                tokio: false,
-                goals: &[AtMost(448.0)],
-                ..STATE
-            },
-            Row::IdleCpu => Spec {
-                title: "10k idle processes, CPU us/s",
-                unit: Unit::CpuMicros,
-                // Milliseconds watched.
-                count: 5_000,
-                count_beam: Some(5_000),
-                goals: &[AtMost(200.0)],
-                ..STATE
-            },
-            Row::Canary => Spec {
-                title: "canary: 20 us of work on 2 workers",
-                count: 20_000,
-                count_beam: Some(20_000),
-                goals: &[AtMost(12_000.0)],
-                ..BASE
-            },
+            actors,
+            short,
+            ..base
         }
     }
 
-    /// How many operations this engine does a sample; `None` if it does not take part.
+    /// How many operations this engine does a sample; `None` if it has no notion of them.
     pub(crate) fn count(self, engine: Engine, quick: bool) -> Option<u64> {
+        if no_notion(self, engine).is_some() {
+            return None;
+        }
         let spec = self.spec();
         let full = match engine {
-            Engine::Beam => spec.count_beam?,
-            Engine::Tokio if !spec.tokio => return None,
-            Engine::Tokio | Engine::Regrow => spec.count,
+            // A million goroutines would not fit beside the rest of a small machine.
+            Engine::Go if spec.unit == Unit::Bytes => spec.beam,
+            Engine::Regrow | Engine::Tokio | Engine::Go => spec.count,
+            Engine::Beam => spec.beam,
+            Engine::Kameo | Engine::Ractor | Engine::Actix => spec.actors,
         };
         let shorter = match self {
             Row::TcpEcho | Row::IdleCpu => 2,
-            // Stays a power of ten.
-            Row::Skynet => 10,
-            Row::LinkedDie => 4,
+            Row::LinkCascade | Row::SpinLatency | Row::SpinLatencyMax => 4,
+            // Skynet's stays a power of ten.
             _ => 10,
         };
         Some(if quick { full / shorter } else { full })
+    }
+
+    /// Whether the row is about two workers that each have a core.
+    pub(crate) fn needs_two_cores(self) -> bool {
+        matches!(self, Row::SpinLatency | Row::SpinLatencyMax | Row::Canary)
+    }
+}
+
+const fn sized(count: u64, beam: u64) -> Spec {
+    Spec {
+        count,
+        beam,
+        ..BASE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Others read the JSON by these names.
+    #[test]
+    fn the_rows_have_the_names_that_are_agreed() {
+        let names: Vec<String> = Row::value_variants().iter().map(|row| row.name()).collect();
+        for name in [
+            "spawn-exit",
+            "spawn-link",
+            "ping-pong",
+            "ping-pong-64",
+            "thread-ring",
+            "fan-in",
+            "skynet",
+            "call",
+            "call-backlog",
+            "cast",
+            "selective-receive",
+            "link-cascade",
+            "send-after",
+            "start-terminate-child",
+            "restart-latency",
+            "idle-memory",
+            "server-memory",
+            "spin-latency",
+            "tcp-echo",
+        ] {
+            assert!(names.iter().any(|known| known == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_ratio_above_one_means_that_the_first_is_better() {
+        assert_eq!(Unit::Nanos.ratio(10.0, 200.0), Some(20.0));
+        assert_eq!(Unit::Bytes.ratio(200.0, 100.0), Some(0.5));
+        assert_eq!(Unit::PerSecond.ratio(150.0, 100.0), Some(1.5));
+        assert_eq!(Unit::CpuMicros.ratio(0.0, 100.0), None);
+    }
+
+    #[test]
+    fn every_cell_has_work_in_a_quick_run_too() {
+        for &row in Row::value_variants() {
+            for &engine in Engine::value_variants() {
+                if let Some(count) = row.count(engine, true) {
+                    assert!(count > 0, "{row:?} on {engine}");
+                    assert!(row.count(engine, false) >= Some(count));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn skynet_has_a_power_of_ten_leaves() {
+        for &engine in Engine::value_variants() {
+            for quick in [false, true] {
+                let leaves = row_count(engine, quick);
+                assert_eq!(10_u64.pow(leaves.ilog10()), leaves);
+            }
+        }
+        fn row_count(engine: Engine, quick: bool) -> u64 {
+            Row::Skynet.count(engine, quick).expect("all have skynet")
+        }
     }
 }

@@ -7,27 +7,48 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
-use crate::echo_load;
 use crate::measure::*;
+use crate::programs::Work;
 use crate::rows::Row;
 
-/// Runs `samples` samples of a row on a runtime of its own, as a task.
-pub(crate) fn run(row: Row, count: u64, samples: u64, report: fn(Row, f64)) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+/// Runs the samples of a row on a runtime of its own, as a task.
+pub(super) fn run(work: Work, workers: usize) -> io::Result<()> {
+    let runtime = runtime(workers)?;
+    match work.row {
+        Row::TcpEcho => runtime.block_on(echo(work)),
+        Row::SpinLatency | Row::SpinLatencyMax => spin_latency(&runtime, work),
+        _ => sample_on(&runtime, work, |work| sample(work.row, work.count)),
+    }
+}
+
+/// What the actor crates that stand on tokio run on too.
+pub(super) fn runtime(workers: usize) -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
         .enable_all()
-        .build()?;
+        .build()
+}
+
+/// The warm-up and the samples, in a task.
+pub(super) fn sample_on<F>(
+    runtime: &Runtime,
+    work: Work,
+    sample: impl Fn(Work) -> F + Send + 'static,
+) -> io::Result<()>
+where
+    F: Future<Output = f64> + Send,
+{
     let root = runtime.spawn(async move {
-        if row.spec().repeated {
-            sample(row, (count / 10).max(BURST)).await;
+        if let Some(count) = work.warm_up() {
+            sample(Work { count, ..work }).await;
         }
-        for _ in 0..samples {
-            report(row, sample(row, count).await);
+        for _ in 0..work.samples {
+            work.report(sample(work).await);
         }
     });
     runtime.block_on(root).map_err(io::Error::other)
@@ -36,10 +57,10 @@ pub(crate) fn run(row: Row, count: u64, samples: u64, report: fn(Row, f64)) -> i
 async fn sample(row: Row, count: u64) -> f64 {
     match row {
         Row::SpawnExit => spawn_exit(count).await,
-        Row::SpawnLinkExit => join_set(count).await,
+        Row::SpawnLink => join_set(count).await,
         Row::PingPong => pairs(1, count).await,
         Row::PingPong64 => pairs(64, count).await,
-        Row::Ring => ring(count).await,
+        Row::ThreadRing => ring(count).await,
         Row::FanIn => fan_in(count).await,
         Row::Skynet => {
             let start = Instant::now();
@@ -54,22 +75,10 @@ async fn sample(row: Row, count: u64) -> f64 {
         Row::Cast => casts(count).await,
         Row::SendAfterCancel => arm_and_cancel(count),
         Row::SendAfter => send_after(count).await,
-        Row::TcpEcho => echo(Duration::from_millis(count))
-            .await
-            .expect("the echo server serves"),
-        Row::MemoryPlain => memory(count).await,
+        Row::IdleMemory => memory(count).await,
         Row::IdleCpu => idle_cpu(Duration::from_millis(count)).await,
         Row::Canary => canary(count).await,
-        Row::CallQueued
-        | Row::SelectiveReceive
-        | Row::LinkedDie
-        | Row::StartTerminateChild
-        | Row::KillRestart
-        | Row::KillRestartP99
-        | Row::KillRestartP999
-        | Row::OneForAll100
-        | Row::MemoryLinked
-        | Row::MemoryGenServer => unreachable!("tokio has no counterpart; the table says so"),
+        _ => unreachable!("{} is not run here", row.name()),
     }
 }
 
@@ -298,11 +307,12 @@ async fn send_after(count: u64) -> f64 {
     nanos_each(start, count)
 }
 
-async fn echo(time: Duration) -> io::Result<f64> {
+async fn echo(work: Work) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let server = tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
+    work.listening(listener.local_addr()?);
+    let accepting = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await?;
             tokio::spawn(async move {
                 stream.set_nodelay(true)?;
                 let mut buffer = [0; 4096];
@@ -315,11 +325,29 @@ async fn echo(time: Duration) -> io::Result<f64> {
             });
         }
     });
-    let (done, result) = oneshot::channel();
-    std::thread::spawn(move || done.send(echo_load::run(address, CONNECTIONS, time)));
-    let requests = result.await.map_err(io::Error::other)?;
-    server.abort();
-    requests
+    accepting.await?
+}
+
+/// The program ends after it: those that compute never would.
+fn spin_latency(runtime: &Runtime, work: Work) -> ! {
+    let (told, telling) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        let server = counter();
+        for _ in 0..SPINNERS {
+            tokio::spawn(async { spin(u64::MAX) });
+        }
+        let mut latencies = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < work.time() {
+            let begin = Instant::now();
+            let (reply, answer) = oneshot::channel();
+            assert!(server.send(Command::Get(reply)).is_ok());
+            assert_eq!(answer.await, Ok(0));
+            latencies.push(nanos(begin));
+        }
+        let _ = told.send(latencies);
+    });
+    work.report_spin(telling.recv_timeout(3 * work.time()).ok())
 }
 
 fn idle() -> mpsc::UnboundedSender<()> {

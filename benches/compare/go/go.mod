@@ -1,0 +1,3 @@
+module regrow/compare
+
+go 1.19
