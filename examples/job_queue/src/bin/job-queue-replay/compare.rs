@@ -79,14 +79,55 @@ fn judge(
 ) -> Option<What> {
     let (said, other) = (shown(allowed, first), shown(allowed, second));
     if let Some(differs) = differs {
-        let as_declared = said == masked(allowed, &differs.beanstalkd)
-            && other == masked(allowed, &differs.job_queue);
-        return (!as_declared || said == other).then_some(What::NotAsDeclared);
+        return (!is_as_declared(allowed, differs, &said, &other)).then_some(What::NotAsDeclared);
     }
     if said != other {
         return Some(What::Differ);
     }
     (first.after == After::Silent).then_some(What::Nothing)
+}
+
+/// Whether two answers differ just as declared: each is what was declared for it, or, if lines of a
+/// dictionary were declared, they are the same but for these lines.
+fn is_as_declared(allowed: &Allowed, differs: &Differs, said: &[u8], other: &[u8]) -> bool {
+    if said == other {
+        return false;
+    }
+    match (lines(&differs.beanstalkd), lines(&differs.job_queue)) {
+        (Some(from), Some(to)) if from.len() == to.len() => {
+            replaced(said, &from, &to).is_some_and(|replaced| replaced == other)
+        }
+        _ => {
+            said == masked(allowed, &differs.beanstalkd)
+                && other == masked(allowed, &differs.job_queue)
+        }
+    }
+}
+
+/// The lines of a dictionary that were declared, if that is what was declared.
+fn lines(declared: &[u8]) -> Option<Vec<&str>> {
+    let text = std::str::from_utf8(declared).ok()?;
+    let lines: Vec<&str> = text.lines().collect();
+    let plain = !text.is_empty() && !text.contains('\r');
+    (plain && lines.iter().all(|line| line.contains(": "))).then_some(lines)
+}
+
+/// The answer with other lines in its dictionary.
+fn replaced(answer: &[u8], from: &[&str], to: &[&str]) -> Option<Vec<u8>> {
+    let parsed = parse(answer).ok()??;
+    let body = std::str::from_utf8(&answer[parsed.body?]).ok()?;
+    let mut lines: Vec<&str> = body.split_inclusive('\n').collect();
+    for (from, to) in from.iter().zip(to) {
+        let place = lines.iter_mut().find(|line| line.trim_end() == *from)?;
+        *place = to;
+    }
+    let body: String = lines
+        .iter()
+        .map(|line| format!("{}\n", line.trim_end_matches('\n')))
+        .collect();
+    let mut replaced = format!("OK {}\r\n{body}\r\n", body.len()).into_bytes();
+    replaced.extend_from_slice(&answer[parsed.length..]);
+    Some(replaced)
 }
 
 /// What was heard, masked, and how the wait ended if not as wished.
@@ -226,6 +267,28 @@ mod tests {
         // The length that it claims is wrong.
         let wrong = said(b"OK 22\r\n---\nid: 1\nage: 9\nttr: 5\n\r\n");
         assert_eq!(verdict(script, one(), wrong), [What::Differ]);
+    }
+
+    #[test]
+    fn declared_lines_of_a_dictionary_are_all_that_may_differ() {
+        let answer = |body: &str| said(format!("OK {}\r\n{body}\r\n", body.len()).as_bytes());
+        let script =
+            "A: x\ndiffers d\nbeanstalkd cmd-put: 5\\nttr: 1\njob-queue cmd-put: 12\\nttr: 2\n";
+        let one = || answer("---\nname: q\ncmd-put: 5\npri: 3\nttr: 1\n");
+        let other = answer("---\nname: q\ncmd-put: 12\npri: 3\nttr: 2\n");
+        assert_eq!(verdict(script, one(), other), []);
+        for other in [
+            "---\nname: q\ncmd-put: 5\npri: 3\nttr: 1\n",
+            "---\nname: q\ncmd-put: 12\npri: 3\nttr: 1\n",
+            "---\nname: q\ncmd-put: 13\npri: 3\nttr: 2\n",
+            "---\nname: q\ncmd-put: 12\npri: 4\nttr: 2\n",
+        ] {
+            assert_eq!(
+                verdict(script, one(), answer(other)),
+                [What::NotAsDeclared],
+                "{other}"
+            );
+        }
     }
 
     #[test]

@@ -30,6 +30,15 @@
 //! beanstalkd NOT_FOUND\r\n
 //! job-queue RESERVED 1 0\r\n\r\n
 //! ```
+//!
+//! Of a dictionary the lines that differ are enough, separated by `\n`:
+//!
+//! ```text
+//! A: stats
+//! differs refused-puts-are-not-counted
+//! beanstalkd cmd-put: 5
+//! job-queue cmd-put: 2
+//! ```
 
 use std::time::Duration;
 
