@@ -110,7 +110,7 @@ pub(crate) struct Cycles {
     #[arg(long, default_value_t = 300, value_name = "MS")]
     pub(crate) shortest: u32,
     /// The longest.
-    #[arg(long, default_value_t = 1500, value_name = "MS")]
+    #[arg(long, default_value_t = 2500, value_name = "MS")]
     pub(crate) longest: u32,
 }
 

@@ -20,6 +20,8 @@ use super::violation::{Kind, Violation};
 pub(crate) const TUBES: u32 = 3;
 /// A server that runs answers within this time.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// With so many jobs in the queue producers pause: the audits look at every one.
+const BACKLOG: u64 = 2000;
 /// How many jobs a worker holds at most.
 const HANDFUL: usize = 8;
 
@@ -128,6 +130,14 @@ fn nonsense(command: &str, answer: &Answer) -> io::Error {
 fn produce(shared: &Shared, address: SocketAddr, chance: &mut Chance) -> io::Result<()> {
     let mut wire = Wire::connect(address, PATIENCE)?;
     loop {
+        let counts = shared.ledger().counts;
+        if counts.inserted > counts.deleted + BACKLOG {
+            if shared.is_ending() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
         let tube = chance.below(TUBES);
         let using = wire.ask(&format!("use {}", tube_name(tube)))?;
         if using.word() != "USING" {
@@ -143,7 +153,7 @@ fn produce(shared: &Shared, address: SocketAddr, chance: &mut Chance) -> io::Res
         let mut bytes = Vec::new();
         for _ in 0..count {
             let serial = shared.serial.fetch_add(1, Ordering::Relaxed);
-            let (delay, ttr, pri) = (draw_delay(chance), 2 + chance.below(60), draw_pri(chance));
+            let (delay, ttr, pri) = (draw_delay(chance), draw_ttr(chance), draw_pri(chance));
             let job = Job {
                 tube,
                 ttr,
@@ -171,6 +181,14 @@ fn draw_delay(chance: &mut Chance) -> u32 {
         0 | 1 => 1,
         2 => 3600,
         _ => 0,
+    }
+}
+
+fn draw_ttr(chance: &mut Chance) -> u32 {
+    if chance.happens(15) {
+        1
+    } else {
+        2 + chance.below(60)
     }
 }
 
@@ -240,9 +258,9 @@ impl<'a> Worker<'a> {
                 850..910 => self.bury(index)?,
                 910..940 => self.touch(index)?,
                 // Lets the time of what it has run out.
-                940..942 => std::thread::sleep(Duration::from_millis(2200)),
+                940..945 => std::thread::sleep(Duration::from_millis(1100)),
                 // Vanishes with all that it has.
-                942..947 => return Ok(()),
+                945..950 => return Ok(()),
                 _ => {}
             }
         }
@@ -252,7 +270,6 @@ impl<'a> Worker<'a> {
         let asked = self.shared.now();
         let timeout = self.chance.below(2);
         let answer = self.wire.ask(&format!("reserve-with-timeout {timeout}"))?;
-        let now = self.shared.now();
         match (answer.word(), answer.number(), &answer.body) {
             ("RESERVED", Some(id), Some(bytes)) => {
                 let Some((serial, right)) = body::read(self.shared.seed, bytes) else {
@@ -263,8 +280,10 @@ impl<'a> Worker<'a> {
                     self.shared.violation(Kind::Changed, serial, detail);
                 }
                 let mut ledger = self.shared.ledger();
-                // What was read after the end was begun is no reservation any more.
+                // What was read after the end was begun is no reservation any more. The time is taken
+                // under the lock: what the ledger is told in turn has happened in turn.
                 if !self.shared.is_ending() {
+                    let now = self.shared.now();
                     ledger.reserved(self.client, serial, id, asked, now);
                 }
                 drop(ledger);
