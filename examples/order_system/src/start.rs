@@ -135,17 +135,21 @@ impl Program {
 
 /// The bank in the program: another application, which the shop reaches by HTTP like any other.
 fn bank(listener: TcpListener, router: Router) -> Application {
-    let listener = Arc::new(listener);
+    let (listener, gate) = (Arc::new(listener), Arc::new(Gate::default()));
+    let to_close = Arc::clone(&gate);
     let server = ChildSpec::new("bank", move || {
         let (listener, router) = (Arc::clone(&listener), router.clone());
-        async move { serve("bank", &listener, router, std::future::ready(())).await }
+        let gate = Arc::clone(&gate);
+        async move { serve("bank", &listener, router, &gate).await }
     });
-    Application::new("bank").root(|| {
-        Supervisor::new(Strategy::OneForOne)
-            .name("bank_sup")
-            .child(server)
-            .start_link()
-    })
+    Application::new("bank")
+        .root(|| {
+            Supervisor::new(Strategy::OneForOne)
+                .name("bank_sup")
+                .child(server)
+                .start_link()
+        })
+        .prep_stop(move |_| async move { to_close.close() })
 }
 
 /// Says where the shop is and what it is made of.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     closed: AtomicBool,
+    has_closed: Notify,
     inside: AtomicUsize,
     left: Notify,
 }
@@ -29,6 +30,18 @@ impl Gate {
 
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        self.has_closed.notify_waiters();
+    }
+
+    /// Waits until it is closed.
+    pub(crate) async fn closed(&self) {
+        loop {
+            let has_closed = self.has_closed.notified();
+            if self.is_closed() {
+                return;
+            }
+            has_closed.await;
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

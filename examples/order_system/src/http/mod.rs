@@ -5,8 +5,8 @@ pub(crate) mod gate;
 mod orders;
 mod routes;
 
-use std::future::Future;
 use std::net::TcpListener;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use axum::Router;
 use regrow::{
     ChildSpec, Exit, ExitReason, Handle, Pid, Shutdown, proc_lib, receive, set_label, trap_exit,
 };
-use tokio::sync::oneshot;
 
+use self::gate::Gate;
 use crate::config::Config;
 
 /// The name of the endpoint.
@@ -28,27 +28,22 @@ pub(crate) fn spec(config: Arc<Config>) -> ChildSpec {
         let config = Arc::clone(&config);
         async move {
             let router = routes::router(&config, Handle::current());
-            let gate = Arc::clone(&config.gate);
-            let last = async move {
-                if gate.is_closed() {
-                    gate.empty().await;
-                }
-            };
-            serve(ENDPOINT, &config.listener, router, last).await
+            serve(ENDPOINT, &config.listener, router, &config.gate).await
         }
     };
     ChildSpec::new(ENDPOINT, start).shutdown(Shutdown::Timeout(drain))
 }
 
-/// Starts a process that serves HTTP, linked to the calling one. Told to end, it takes no more
-/// connections, answers what has been asked, and does what is to be done `last`.
+/// Starts a process that serves HTTP, linked to the calling one. Told to end when the gate is
+/// closed, it answers first what has been asked. A kill ends no connection: their tasks go on, and
+/// so clients do not notice.
 pub(crate) async fn serve(
     name: &'static str,
     listener: &TcpListener,
     router: Router,
-    last: impl Future<Output = ()> + Send + 'static,
+    gate: &Arc<Gate>,
 ) -> Result<Pid, ExitReason> {
-    let listener = listener.try_clone()?;
+    let (listener, gate) = (listener.try_clone()?, Arc::clone(gate));
     let started = proc_lib::start_link(move |ready| async move {
         trap_exit(true);
         set_label(name);
@@ -56,16 +51,26 @@ pub(crate) async fn serve(
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         ready.ack(());
-        let (stop, stopped) = oneshot::channel::<()>();
+        let closing = Arc::clone(&gate);
         let serving = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { drop(stopped.await) });
-        let (served, exit) = tokio::join!(serving.into_future(), async {
-            let exit: Exit = receive().await;
-            drop(stop);
-            exit
-        });
-        served?;
-        last.await;
+            .with_graceful_shutdown(async move { closing.closed().await });
+        let mut serving = pin!(serving.into_future());
+        let mut is_done = false;
+        let exit = loop {
+            tokio::select! {
+                served = &mut serving, if !is_done => {
+                    served?;
+                    is_done = true;
+                }
+                exit = receive::<Exit>() => break exit,
+            }
+        };
+        if gate.is_closed() {
+            if !is_done {
+                serving.await?;
+            }
+            gate.empty().await;
+        }
         Err::<(), _>(exit.reason)
     });
     Ok(started.await?.pid)
