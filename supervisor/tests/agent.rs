@@ -205,8 +205,9 @@ fn who_is_linked_to_it_dies_with_it() {
         assert_eq!(end.await, died());
         // And one that was only started does not care.
         let alone = Agent::start(|| 0).await.unwrap();
+        let end = watch(alone.pid().unwrap());
         exit(alone.pid().unwrap(), died());
-        assert_eq!(down(alone.pid().unwrap()).await, ExitReason::NoProc);
+        assert_eq!(end.await, died());
     });
 }
 

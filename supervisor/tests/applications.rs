@@ -12,7 +12,7 @@ use regrow_supervisor::{
     StartApplicationError, StartType, StopApplicationError, Strategy, Supervisor,
 };
 
-use crate::common::{assert_none, died, down, exited, millis, run, run_with};
+use crate::common::{assert_none, died, down, exited, millis, run, run_with, watch};
 
 /// What an application tells the test.
 #[derive(Debug, PartialEq)]
@@ -474,7 +474,8 @@ fn one_that_hangs_in_its_start_ends_when_the_controller_is_killed() {
         let starter = applications.clone();
         spawn(async move { starter.start(slow).await });
         let master = receive::<Pid>().await;
+        let end = watch(master);
         exit(applications.pid().unwrap(), ExitReason::Kill);
-        assert_eq!(down(master).await, ExitReason::Shutdown);
+        assert_eq!(end.await, ExitReason::Shutdown);
     });
 }

@@ -214,7 +214,8 @@ pub(crate) fn died() -> ExitReason {
     ExitReason::error("died")
 }
 
-/// Waits for a process's end.
+/// Waits for a process's end, which may have come already: then the reason is `NoProc`. Where
+/// the reason matters, [`watch`] before whatever brings the end about.
 pub(crate) async fn down(pid: Pid) -> ExitReason {
     let reference = monitor(pid);
     let down = receive::<Down>().matching(move |down| down.reference == reference);

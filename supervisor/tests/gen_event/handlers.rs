@@ -1,3 +1,5 @@
+use regrow_runtime::{receive_down, spawn_monitor};
+
 use super::*;
 
 #[test]
@@ -60,7 +62,7 @@ fn a_call_to_a_manager_that_is_busy_times_out() {
         let pid = manager.pid().unwrap();
         let test = self_pid();
         let events = manager.clone();
-        let adding = spawn(async move {
+        let (_, adding) = spawn_monitor(async move {
             let added = events.add_handler("slow", move || async move {
                 send(test, ());
                 receive::<Foreign>().await;
@@ -73,8 +75,7 @@ fn a_call_to_a_manager_that_is_busy_times_out() {
         let in_time = CallError::Timeout(Callee::from(&ServerRef::<()>::from_pid(pid)));
         assert_eq!(late, Err(CallHandlerError::Call(in_time)));
         send(pid, Foreign);
-        let end = down(adding).await;
-        assert!(matches!(end, ExitReason::Normal | ExitReason::NoProc));
+        assert_eq!(receive_down(adding).await.reason, ExitReason::Normal);
     });
 }
 

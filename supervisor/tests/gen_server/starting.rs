@@ -143,8 +143,8 @@ fn a_linked_server_dies_with_its_starter_even_in_init() {
             let _started = Server::start_link((test, Init::Hang)).await;
         });
         let server = receive::<Pid>().await;
+        let end = watch(server);
         exit(starter, ExitReason::Kill);
-        let reason = down(server).await;
-        assert!(matches!(reason, ExitReason::Killed | ExitReason::NoProc));
+        assert_eq!(end.await, ExitReason::Killed);
     });
 }

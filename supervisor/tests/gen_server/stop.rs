@@ -60,9 +60,9 @@ fn stop_may_time_out_and_stays_requested() {
         assert_none::<regrow_runtime::Down>().await;
         assert_eq!(reason_in_terminate().await, ExitReason::Normal);
         let pid = server.pid().unwrap();
+        let end = watch(pid);
         send(pid, ());
-        let reason = down(pid).await;
-        assert!(matches!(reason, ExitReason::Normal | ExitReason::NoProc));
+        assert_eq!(end.await, ExitReason::Normal);
         assert_none::<Down>().await;
     });
 }

@@ -204,8 +204,8 @@ fn a_machine_that_keeps_itself_busy_lets_others_run_and_can_be_killed() {
         });
         assert_eq!(seen().await, "internal busy Idle");
         let pid = machine.pid().unwrap();
+        let end = watch(pid);
         exit(pid, ExitReason::Kill);
-        let reason = down(pid).await;
-        assert!(matches!(reason, ExitReason::Killed | ExitReason::NoProc));
+        assert_eq!(end.await, ExitReason::Killed);
     });
 }

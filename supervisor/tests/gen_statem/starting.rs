@@ -1,3 +1,5 @@
+use regrow_runtime::{receive_down, spawn_monitor};
+
 use super::*;
 
 #[test]
@@ -133,15 +135,14 @@ fn an_init_may_ignore_the_start_or_fail_it_without_a_noise() {
             };
             // A starter that does not trap exits lives on.
             let test = self_pid();
-            let starter = spawn(async move {
+            let (_, end) = spawn_monitor(async move {
                 trap_exit(false);
                 let start = Machine::start_link((test, init)).name("machine");
                 send(test, start.await.unwrap_err());
             });
             assert_eq!(receive::<StartError>().await, expected);
             assert_eq!(whereis("machine"), None);
-            let end = down(starter).await;
-            assert!(matches!(end, ExitReason::Normal | ExitReason::NoProc));
+            assert_eq!(receive_down(end).await.reason, ExitReason::Normal);
         }
         assert_none::<InTerminate>().await;
     });

@@ -25,8 +25,9 @@ fn a_failing_registry_ends_those_who_have_registered() {
         let registry = ROOMS.start_link().await.unwrap();
         let (one, idle) = (owner(), owner());
         register(one, "lobby", 1).await.unwrap();
+        let end = watch(one);
         exit(partitions(&registry).await[0], ExitReason::Kill);
-        assert_eq!(down(one).await, ExitReason::Killed);
+        assert_eq!(end.await, ExitReason::Killed);
         // It runs again, and whoever had registered nothing is there still.
         while register(idle, "lobby", 2).await.is_err() {
             sleep(millis(1)).await;

@@ -40,11 +40,9 @@ fn an_owner_that_ends_abnormally_takes_its_task_along() {
 fn an_owner_that_ends_normally_leaves_its_task_alone() {
     run(|| async {
         let (owner, task) = owner_and_task().await;
+        let end = watch(owner);
         send(owner, ExitReason::Normal);
-        assert!(matches!(
-            down(owner).await,
-            ExitReason::Normal | ExitReason::NoProc
-        ));
+        assert_eq!(end.await, ExitReason::Normal);
         assert!(is_alive(task).await);
         exit(task, ExitReason::Kill);
     });
@@ -102,11 +100,13 @@ fn it_dies_before_it_sees_the_failure_although_that_came_within_its_turn() {
 #[test]
 fn a_started_task_is_linked_only_if_it_was_started_so() {
     run(|| async {
-        let alone = Task::start(ending::<()>(died()));
-        assert!(matches!(
-            down(alone).await,
-            ExitReason::Error(_) | ExitReason::NoProc
-        ));
+        let alone = Task::start(async {
+            receive::<Go>().await;
+            ending::<()>(died()).await;
+        });
+        let end = watch(alone);
+        go(alone);
+        assert_eq!(end.await, died());
         assert_empty().await;
         let linked = Task::start_link(async { Err::<(), _>(died()) });
         assert_eq!(exited(linked).await, died());

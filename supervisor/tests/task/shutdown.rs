@@ -153,11 +153,9 @@ fn a_shutdown_never_ends_an_owner_that_does_not_trap() {
             }
             receive::<Go>().await;
         });
+        let end = watch(owner);
         go(owner);
-        assert!(matches!(
-            down(owner).await,
-            ExitReason::Normal | ExitReason::NoProc
-        ));
+        assert_eq!(end.await, ExitReason::Normal);
     });
 }
 
