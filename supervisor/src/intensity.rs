@@ -19,6 +19,47 @@ pub(crate) struct Intensity {
     attempts: VecDeque<Duration>,
 }
 
+/// From so many children on, an intensity that nobody has chosen is likely to be a mistake: so
+/// many may fail at once for a reason that has nothing to do with the supervisor, such as a server
+/// that all of them call.
+const MANY_CHILDREN: usize = 1_000;
+
+/// Whether a supervisor without an intensity of its own has got very many children. Said once.
+#[derive(Clone, Debug)]
+pub(crate) struct Unchosen {
+    /// Where to look next; never again if there is no such number.
+    look_at: usize,
+}
+
+impl Unchosen {
+    pub(crate) fn new(intensity: Option<(u32, Duration)>) -> Self {
+        let look_at = match intensity {
+            None => MANY_CHILDREN,
+            Some(_) => usize::MAX,
+        };
+        Unchosen { look_at }
+    }
+
+    /// There are so many children now. If it is time to say so, how many of them count: the
+    /// temporary ones do not, because they are never restarted. Counting takes time, so it is
+    /// done again only at twice as many.
+    pub(crate) fn too_many(
+        &mut self,
+        children: usize,
+        restartable: impl FnOnce() -> usize,
+    ) -> Option<usize> {
+        if children < self.look_at {
+            return None;
+        }
+        let restartable = restartable();
+        self.look_at = match restartable < MANY_CHILDREN {
+            true => children.saturating_mul(2),
+            false => usize::MAX,
+        };
+        (restartable >= MANY_CHILDREN).then_some(restartable)
+    }
+}
+
 /// What an attempt to restart has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -48,6 +89,11 @@ impl Intensity {
             period,
             attempts: VecDeque::new(),
         }
+    }
+
+    /// How many restarts are allowed in which time.
+    pub(crate) fn limits(&self) -> (u32, Duration) {
+        (self.max, self.period)
     }
 
     /// Counts one attempt made at `now` of a monotonic clock, which must not be before the attempts counted so far.

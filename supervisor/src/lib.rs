@@ -79,15 +79,15 @@
 //!
 //! Supervisors report as `tracing` events with target `regrow::supervisor` and a field `report`:
 //! `child_terminated`, `start_error`, `shutdown_error`, `shutdown` (errors), of static supervisors
-//! `progress` (info; debug for a start on request), and `stopped` (debug) for a child that has
-//! shut down as it was told to. Their fields: `supervisor` (name or pid), `id`, `pid`,
-//! `reason`, `restart`, `shutdown`, `child_type`, `significant`, `restarts_left` with
+//! `progress` (info; debug for a start on request), `stopped` (debug) for a child that has shut
+//! down as it was told to, and once `default_intensity` (warning) for a thousand children that may
+//! be restarted, if nobody has set an intensity. Their fields: `supervisor` (name or pid), `id`,
+//! `pid`, `reason`, `restart`, `shutdown`, `child_type`, `significant`, `restarts_left` with
 //! everything that counts for the intensity, and `nb_children` where a dynamic supervisor has
 //! stopped so many at once that ended alike, but not as expected: `id` and `pid` are those of the
-//! first. A server that ends abnormally is one error event
-//! with target `regrow::gen_server` and the fields `server` (its type), `pid`, `name`, `label`,
-//! `last_message`, `state`, `reason` and, if one is kept, [`log`](sys::log); what the last four say is the
-//! server's to choose
+//! first. A server that ends abnormally is one error event with target `regrow::gen_server` and
+//! the fields `server` (its type), `pid`, `name`, `label`, `last_message`, `state`, `reason` and, if
+//! one is kept, [`log`](sys::log); what the last four say is the server's to choose
 //! ([`GenServer::format_status`]). State machines
 //! report in the same way with target `regrow::gen_statem`, event managers with `regrow::gen_event` when a
 //! handler fails, applications with `regrow::application` when they start and end. What

@@ -18,6 +18,7 @@ use regrow_runtime::{ExitReason, Pid, catch_panic, self_pid};
 use rustc_hash::FxHashMap;
 
 use crate::child::is_expected;
+use crate::intensity::Intensity;
 use crate::{ChildSpec, ChildType, Restart, Shutdown};
 
 const TARGET: &str = "regrow::supervisor";
@@ -157,6 +158,22 @@ impl Reporter {
                 report!(debug, "progress", self, spec, { pid = %pid, }, "child started");
             }
         }
+    }
+
+    /// So many children that may be restarted, and nobody has chosen an intensity.
+    pub(crate) fn default_intensity(&self, nb_children: usize, intensity: &Intensity) {
+        let (restarts, period) = intensity.limits();
+        contained(|| {
+            tracing::warn!(
+                target: TARGET,
+                report = "default_intensity",
+                supervisor = %self,
+                nb_children,
+                intensity = restarts,
+                period = ?period,
+                "very many children for the default intensity: set one that their number allows for"
+            );
+        });
     }
 
     /// Something came that no supervisor expects.

@@ -421,3 +421,50 @@ fn children_stopped_together_that_fail_alike_are_one_report() {
         ]
     );
 }
+
+#[test]
+fn very_many_children_and_no_intensity_of_its_own_are_one_warning() {
+    let collector = Collector::new();
+    run_with_threads(async {
+        let idle = || async { Ok::<_, ExitReason>(spawn_link(receive::<()>())) };
+        let spec = |n: usize| ChildSpec::new(format!("idle {n}"), idle);
+        let start = |name: &'static str, choose: bool, restart: Restart| async move {
+            let crowd = DynamicSupervisor::new().name(name);
+            let crowd = match choose {
+                true => crowd.intensity(100, secs(5)),
+                false => crowd,
+            };
+            let crowd = crowd.start_link().await.unwrap();
+            for n in 0..1_100 {
+                crowd.start_child(spec(n).restart(restart)).await.unwrap();
+            }
+        };
+        start("crowd", false, Restart::Transient).await;
+        start("chosen", true, Restart::Permanent).await;
+        start("passing", false, Restart::Temporary).await;
+        let specs = |from: usize| (from..1_000).map(spec);
+        let fixed = supervisor_with_defaults("fixed").children(specs(0));
+        fixed.start_link().await.unwrap();
+        let few = supervisor_with_defaults("few").children(specs(1));
+        few.start_link().await.unwrap();
+    });
+    let warning = |name: &str| {
+        let mut reports = collector.of(name);
+        reports.retain(|it| it["report"] == "default_intensity");
+        reports
+    };
+    for (name, restarts) in [("crowd", "3"), ("fixed", "1")] {
+        let [warning] = warning(name).try_into().unwrap();
+        assert_eq!(warning["level"], "WARN");
+        assert_eq!(warning["nb_children"], "1000");
+        let limits = (&*warning["intensity"], &*warning["period"]);
+        assert_eq!(limits, (restarts, "5s"));
+    }
+    for name in ["chosen", "passing", "few"] {
+        assert!(warning(name).is_empty(), "{name}");
+    }
+}
+
+fn supervisor_with_defaults(name: &'static str) -> Supervisor {
+    Supervisor::new(Strategy::OneForOne).name(name)
+}

@@ -10,18 +10,19 @@ use super::stopping::Stopping;
 use super::{DynamicSupervisor, INTENSITY_DEFAULT, PERIOD_DEFAULT};
 use crate::child::{AfterExit, Attempt, Retries, Retry, after_exit, stop_one};
 use crate::gen_server::ServerName;
-use crate::intensity::{Intensity, Verdict};
+use crate::intensity::{Intensity, Unchosen, Verdict};
 use crate::report::{Reporter, discard};
 use crate::supervisor::start_failed;
 use crate::tree::{Describe, Description};
 use crate::{
     Child, ChildInfo, ChildSpec, ChildState, Context, Counts, GenServer, GetChildSpecError, Info,
-    Next, SpecError, StartChildError, TerminateChildError, WhichChildError,
+    Next, Restart, SpecError, StartChildError, TerminateChildError, WhichChildError,
 };
 
 /// The state of a running dynamic supervisor.
 pub(super) struct Process {
     intensity: Intensity,
+    unchosen: Unchosen,
     max_children: Option<usize>,
     /// By pid; a child being restarted by the pid it had. Nothing but the specs, since there may
     /// be millions.
@@ -47,6 +48,7 @@ impl GenServer for Process {
         }
         Ok(Process {
             intensity: Intensity::new(restarts, period),
+            unchosen: Unchosen::new(settings.intensity),
             max_children: settings.max_children,
             children: FxHashMap::default(),
             latest: Weak::new(),
@@ -221,6 +223,10 @@ impl Process {
         spec.forget_start_if_temporary();
         let spec = self.share(spec);
         self.children.insert(pid, spec);
+        let restartable = || restartable(self.children.values());
+        if let Some(many) = (self.unchosen).too_many(self.children.len(), restartable) {
+            self.reporter.default_intensity(many, &self.intensity);
+        }
         Ok(child)
     }
 
@@ -283,6 +289,10 @@ impl Process {
         }
         counts
     }
+}
+
+fn restartable<'a>(specs: impl Iterator<Item = &'a Arc<ChildSpec>>) -> usize {
+    specs.filter(|it| it.restart != Restart::Temporary).count()
 }
 
 fn check_spec(spec: &ChildSpec) -> Result<(), SpecError> {

@@ -38,6 +38,32 @@ fn the_window_slides() {
     }
 }
 
+#[test]
+fn many_children_are_said_once_and_only_of_an_intensity_that_nobody_has_chosen() {
+    let mut chosen = Unchosen::new(Some((1, seconds(5))));
+    assert_eq!(chosen.too_many(1_000_000, || 1_000_000), None);
+    let mut unchosen = Unchosen::new(None);
+    assert_eq!(unchosen.too_many(999, || 999), None);
+    assert_eq!(unchosen.too_many(1_000, || 1_000), Some(1_000));
+    assert_eq!(unchosen.too_many(1_001, || 1_001), None);
+    assert_eq!(unchosen.too_many(1_000_000, || 1_000_000), None);
+}
+
+#[test]
+fn children_that_are_never_restarted_are_not_counted_and_seldom_looked_at() {
+    let mut unchosen = Unchosen::new(None);
+    let mut looks = 0;
+    for children in 0..100_000 {
+        let restartable = || {
+            looks += 1;
+            children / 100
+        };
+        assert_eq!(unchosen.too_many(children, restartable), None, "{children}");
+    }
+    assert_eq!(looks, 7); // at 1000, 2000, 4000 ... 64000
+    assert_eq!(unchosen.too_many(128_000, || 1_280), Some(1_280));
+}
+
 proptest! {
     /// The model keeps every attempt there ever was and counts those inside the window.
     #[test]

@@ -115,6 +115,10 @@ impl Children {
         self.by_pid.get(&pid).copied()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         self.entries.keys().copied()
     }

@@ -20,7 +20,7 @@ use super::strategy::Strategy;
 use super::{INTENSITY_DEFAULT, PERIOD_DEFAULT, Supervisor, SupervisorRef};
 use crate::child::{Retries, stop_one};
 use crate::gen_server::ServerName;
-use crate::intensity::Intensity;
+use crate::intensity::{Intensity, Unchosen};
 use crate::report::{Reporter, Started, discard};
 use crate::tree::Describe;
 use crate::{
@@ -51,6 +51,7 @@ pub(super) struct Process {
     strategy: Strategy,
     auto_shutdown: AutoShutdown,
     intensity: Intensity,
+    unchosen: Unchosen,
     children: Children,
     /// By key.
     retries: Retries<u64>,
@@ -81,6 +82,7 @@ impl GenServer for Process {
             strategy: settings.strategy,
             auto_shutdown: settings.auto_shutdown,
             intensity: Intensity::new(restarts, period),
+            unchosen: Unchosen::new(settings.intensity),
             children: Children::default(),
             retries: Retries::default(),
             absorbed: FxHashMap::default(),
@@ -154,11 +156,19 @@ impl Process {
         if let Some(pid) = child.pid() {
             self.reporter.progress(&entry.spec, pid, how);
             self.retries.started(key, entry.spec.backoff_set());
+            self.warn_of_many();
         } else if entry.spec.restart == Restart::Temporary {
             // Nothing will ever start it again.
             self.children.remove(key);
         }
         Ok(child)
+    }
+
+    fn warn_of_many(&mut self) {
+        let restartable = || self.children.members().filter(|it| !it.temporary).count();
+        if let Some(many) = self.unchosen.too_many(self.children.len(), restartable) {
+            self.reporter.default_intensity(many, &self.intensity);
+        }
     }
 
     async fn stop(&mut self, key: u64) {
