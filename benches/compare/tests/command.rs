@@ -1,6 +1,7 @@
 //! The command as its users run it: short runs of the cheapest rows. No figure is looked at but
 //! for being there.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
@@ -140,6 +141,59 @@ fn peers_that_are_not_installed_are_told_and_the_rest_is_measured() {
         "{stdout}"
     );
     assert!(stdout.contains("Left out: Go: go is not installed"));
+}
+
+/// A `go` that does what `script` says, in a directory of its own.
+fn fake_go(scratch: &Scratch, script: &str) {
+    let path = scratch.file("go");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&path, executable).expect("an executable file");
+}
+
+#[test]
+fn a_peer_that_cannot_be_built_is_told_and_the_rest_is_measured() {
+    let scratch = Scratch::new("unbuilt");
+    fake_go(&scratch, "echo 'no such luck' >&2; exit 2");
+    let (ok, stdout, stderr) = run(compare(&["--quick", "--rows", "ping-pong"])
+        .args(["--engines", "regrow,go"])
+        .env("PATH", &scratch.0));
+    assert!(ok, "{stderr}");
+    assert!(
+        stdout.contains("Left out: Go: ended with exit status: 2: no such luck"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("| ping-pong"));
+}
+
+/// What it builds knows its version and breaks in every row.
+#[test]
+fn a_peer_that_breaks_leaves_a_reason_and_makes_the_run_fail() {
+    let scratch = Scratch::new("broken");
+    let program = r#"#!/bin/sh
+[ "$1" = version ] && echo 1.0 && exit 0
+echo 'out of luck' >&2; exit 3"#;
+    fake_go(
+        &scratch,
+        &format!("cat >\"$3\" <<'END'\n{program}\nEND\nchmod +x \"$3\""),
+    );
+    let json = scratch.file("run.json");
+    let path = format!("{}:/usr/bin:/bin", scratch.0.display());
+    let (ok, stdout, stderr) = run(compare(&["--quick", "--rows", "ping-pong"])
+        .args(["--engines", "go,regrow", "--json"])
+        .arg(&json)
+        .env("PATH", path));
+    assert!(
+        !ok && stderr.contains("not all cells could be measured"),
+        "{stderr}"
+    );
+    assert!(stdout.contains("Go 1.0"), "{stdout}");
+    let row = &read_json(&json)["rows"][0];
+    assert_eq!(
+        row["empty"]["go"],
+        "FAILED: ended with exit status: 3: out of luck"
+    );
+    assert!(row["median"]["regrow"].is_f64());
 }
 
 #[test]
