@@ -12,8 +12,9 @@
 //! It starts every server itself, on a port that the system gives, with files of its own.
 //!
 //! **bench.** Each connection sends a command when the last one is answered. The clients are
-//! processes of regrow on one scheduler thread, one for each connection, so that the client takes
-//! no more than one processor; each row says how much of it, and how much the server took. Servers
+//! processes of regrow, one for each connection, on one scheduler thread (`--client-threads`), so
+//! that the client takes no more than one processor; each row says how much of it, and how much the
+//! server took. Servers
 //! are measured in turn, round by round, each time afresh; the median counts.
 //!
 //! **cycles**, **term** and **million** use plain threads with blocking sockets. `cycles` and `term`

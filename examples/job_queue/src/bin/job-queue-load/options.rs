@@ -128,6 +128,10 @@ pub(crate) struct Bench {
     /// How many connections; more than one number gives more rows.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
     pub(crate) connections: Vec<usize>,
+    /// Scheduler threads of the client. More than one pays only if processors are left for the
+    /// server.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) client_threads: usize,
     /// Which settings.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Setting::Synced, Setting::Written, Setting::Memory])]
     pub(crate) settings: Vec<Setting>,

@@ -1,4 +1,4 @@
-//! The clients of a measurement: processes of regrow, one for each connection, all on one thread.
+//! The clients of a measurement: processes of regrow, one for each connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -42,6 +42,7 @@ pub(crate) struct Drive {
     pub(crate) connections: usize,
     pub(crate) body: usize,
     pub(crate) time: Duration,
+    pub(crate) threads: usize,
 }
 
 struct Ready;
@@ -59,7 +60,7 @@ pub(crate) fn drive(
     drive: Drive,
     begin: impl FnOnce() + Send + 'static,
 ) -> io::Result<(Tally, Duration)> {
-    let runtime = Runtime::builder().workers(1).build()?;
+    let runtime = Runtime::builder().workers(drive.threads).build()?;
     runtime.block_on(conduct(drive, begin))
 }
 

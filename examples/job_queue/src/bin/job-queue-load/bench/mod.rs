@@ -53,6 +53,7 @@ pub(crate) struct Report {
     rounds: u32,
     seconds: f64,
     body: usize,
+    client_threads: usize,
     processors: usize,
     /// Microseconds that writing 4 KiB to a file and syncing it takes there.
     fsync_us: Latency,
@@ -61,14 +62,21 @@ pub(crate) struct Report {
 
 /// Measures everything and prints the table.
 pub(crate) fn run(common: &Common, options: &Bench) -> Result<Report, Failure> {
-    if options.rounds == 0 || options.seconds <= 0.0 || options.connections.contains(&0) {
-        return Err("--rounds, --seconds and --connections must be more than 0".into());
+    if options.rounds == 0
+        || options.seconds <= 0.0
+        || options.connections.contains(&0)
+        || options.client_threads == 0
+    {
+        return Err(
+            "--rounds, --seconds, --connections and --client-threads must be more than 0".into(),
+        );
     }
     let directory = Directory::new(common.directory.as_deref())?;
     let mut report = Report {
         rounds: options.rounds,
         seconds: options.seconds,
         body: options.body,
+        client_threads: options.client_threads,
         processors: std::thread::available_parallelism()?.get(),
         fsync_us: machine::fsync(directory.path())?,
         samples: Vec::new(),
@@ -142,6 +150,7 @@ fn measure(
         connections: row.connections,
         body: options.body,
         time: Duration::from_secs_f64(options.seconds),
+        threads: options.client_threads,
     };
     let (sender, receiver) = mpsc::channel();
     let (tally, took) = drive::drive(drive, move || {
