@@ -4,9 +4,9 @@
 //! cargo run --release --example ring [processes]
 //! ```
 //!
-//! Each process knows its successor alone and passes on what it gets. The classic of Joe Armstrong's
-//! book, where the ring is to be sent a message M times; in Erlang a million need `erl +P`.
-//! The figures are those of the build: compare with `--release` only.
+//! Each process knows its successor alone and passes on what it gets: the exercise of Joe Armstrong's
+//! book on Erlang, by `spawn`, `!` and `receive`. The figures are those of the build: with
+//! `--release` they can be compared.
 
 use std::error::Error;
 use std::num::NonZeroU64;
