@@ -30,9 +30,9 @@ enum State {
 use State::{Closed, HalfOpen, Open};
 
 enum Request {
-    Ask(ReplyTo<bool>), // whether to call the service
-    Report(bool),       // whether that went well
-    TimeIsOver,         // from the state timeouts
+    Ask(ReplyTo<Option<u32>>), // to call the service, and with which number to report it
+    Report(u32, bool),         // whether that went well
+    TimeIsOver,                // from the state timeouts
 }
 
 const BREAKER: Name<Request> = Name::new("breaker");
@@ -42,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(60); // whoever makes the trial m
 
 #[derive(Default)]
 struct Breaker {
+    number: u32,   // of states entered: reports of calls made in an earlier one do not count
     failures: u32, // one after the other
     tried: bool,   // the trial is under way
 }
@@ -67,7 +68,7 @@ impl StateMachine for Breaker {
         if let Some(parent) = cx.parent() {
             send(parent, *state); // for this lesson
         }
-        (self.failures, self.tried) = (0, false);
+        (self.number, self.failures, self.tried) = (self.number + 1, 0, false);
         match state {
             Closed => {}
             Open => cx.state_timeout(PAUSE, Request::TimeIsOver),
@@ -86,21 +87,20 @@ impl StateMachine for Breaker {
         use Request::{Ask, Report};
         use Transition::NextState;
         match (state, event) {
-            (Closed, Message(Ask(reply))) => reply.send(true),
-            (Closed, Message(Report(true))) => self.failures = 0,
-            (Closed, Message(Report(false))) if self.failures + 1 == LIMIT => {
-                return NextState(Open);
-            }
-            (Closed, Message(Report(false))) => self.failures += 1,
-            (Open, Message(Ask(reply))) => reply.send(false),
+            (_, Message(Report(number, _))) if number != self.number => {}
+            (Closed, Message(Ask(reply))) => reply.send(Some(self.number)),
+            (Closed, Message(Report(_, true))) => self.failures = 0,
+            (Closed, Message(Report(..))) if self.failures + 1 == LIMIT => return NextState(Open),
+            (Closed, Message(Report(..))) => self.failures += 1,
+            (Open, Message(Ask(reply))) => reply.send(None),
             (Open, StateTimeout(_)) => return NextState(HalfOpen),
             (HalfOpen, Message(Ask(reply))) => {
-                reply.send(!self.tried); // one is let through
+                reply.send((!self.tried).then_some(self.number)); // one is let through
                 self.tried = true;
             }
-            (HalfOpen, Message(Report(true))) => return NextState(Closed),
-            (HalfOpen, Message(Report(false)) | StateTimeout(_)) => return NextState(Open),
-            _ => {} // such as a report of a call that began before the breaker opened
+            (HalfOpen, Message(Report(_, true))) => return NextState(Closed),
+            (HalfOpen, Message(Report(..)) | StateTimeout(_)) => return NextState(Open),
+            _ => {}
         }
         Transition::KeepState
     }
@@ -108,12 +108,10 @@ impl StateMachine for Breaker {
 
 /// What clients call instead of the service; `None` if they had better not.
 async fn guarded() -> Option<Result<u32, CallError>> {
-    if BREAKER.call(Request::Ask).await != Ok(true) {
-        return None;
-    }
+    let number = BREAKER.call(Request::Ask).await.ok()??;
     let answer = Agent::named("service").get(|answer: &u32| *answer).await;
     println!("the service: {answer:?}");
-    BREAKER.cast(Request::Report(answer.is_ok()));
+    BREAKER.cast(Request::Report(number, answer.is_ok()));
     Some(answer)
 }
 
@@ -129,6 +127,7 @@ fn main() -> std::io::Result<()> {
                 Some(answer) => failed += u32::from(answer.is_err()),
                 None => refused += 1,
             }
+            BREAKER.cast(Request::Report(0, true)); // too late to mean anything
             sleep(Duration::from_millis(1)).await;
         }
         for state in [Closed, Open, HalfOpen, Open, HalfOpen, Open] {
