@@ -14,7 +14,7 @@ use crate::report::contained;
 pub struct TraceEvent {
     /// Whose step.
     pub pid: Pid,
-    /// When, by [`monotonic_time`].
+    /// When, by [`monotonic_time`](regrow_runtime::monotonic_time).
     pub time: Duration,
     /// What it is.
     pub what: Traced,
