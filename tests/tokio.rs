@@ -196,11 +196,11 @@ fn a_server_of_tokio_calls_gen_servers_by_name() {
             started.send(server).unwrap();
         });
         let server = has_started.await.unwrap();
-        let many = (0..200).map(|_| tokio::spawn(add(address, 1)));
+        let many = (0..64).map(|_| tokio::spawn(add(address, 1)));
         for request in many.collect::<Vec<_>>() {
             assert_eq!(request.await.unwrap().unwrap().0, 200);
         }
-        assert_eq!(server.call(Count::Get).await, Ok(200));
+        assert_eq!(server.call(Count::Get).await, Ok(64));
         exit(server.pid().unwrap(), ExitReason::Kill);
         // In a moment it is gone, and who asks is told so.
         while server.call(Count::Get).await.is_ok() {

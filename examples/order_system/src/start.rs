@@ -20,6 +20,9 @@ use crate::http::serve;
 use crate::repo::{Location, schema};
 use crate::tree;
 
+/// So many clients may wait in line while the endpoint is started again.
+const BACKLOG: i32 = 4_096;
+
 /// Runs the shop until it is told to stop (exit code 0) or cannot go on.
 pub fn run(args: &Args) -> ExitCode {
     match prepare(args) {
@@ -98,7 +101,10 @@ fn start_log(filter: &str) -> Result<(), String> {
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
     let listener = TcpListener::bind(address);
-    let bound = listener.and_then(|it| Ok((it.local_addr()?, it)));
+    let bound = listener.and_then(|it| {
+        rustix::net::listen(&it, BACKLOG)?;
+        Ok((it.local_addr()?, it))
+    });
     bound
         .map(|(address, listener)| (listener, address))
         .map_err(|error| format!("cannot listen on {address}: {error}"))

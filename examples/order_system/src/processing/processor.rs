@@ -8,7 +8,6 @@ use crate::bank::client::{BankError, Charge, Outcome};
 use crate::order::{Action, Event, Order, OrderId};
 use crate::repo::{Repo, RepoError};
 use crate::services::inventory::{INVENTORY, Stock};
-use crate::services::notification::{Ended, NOTIFICATION};
 use crate::services::payment::{PAYMENT, Pay};
 
 /// The first pause after something did not answer; each next one is twice as long.
@@ -100,7 +99,6 @@ impl Processor {
             },
         };
         let Some(action) = order.state.action() else {
-            NOTIFICATION.cast(Ended);
             return Ok(true);
         };
         let id = self.id;

@@ -19,6 +19,7 @@ pub(crate) use self::worker::{Job, Refused};
 use self::worker::{ThreadEnded, Transaction};
 use crate::order::{Event, Order, OrderId, Request};
 use crate::processing::{DISPATCHER, Dispatch};
+use crate::services::notification::{Ended, NOTIFICATION};
 
 /// Its name, also among its supervisor's children.
 pub(crate) const NAME: &str = "repo";
@@ -196,14 +197,32 @@ impl Repo {
         id: OrderId,
         event: Event,
     ) -> Result<Option<Order>, RepoError> {
-        self.transaction(move |db| orders::apply(db, id, &event))
-            .await
+        let tell = self.tell_of_ends();
+        self.transaction_then(
+            move |db| orders::apply(db, id, &event),
+            move |order| tell(order.as_slice()),
+        )
+        .await
     }
 
     /// Reserves for all of these in one transaction.
     pub(crate) async fn reserve(&self, ids: Vec<OrderId>) -> Result<Vec<Option<Order>>, RepoError> {
-        let work = move |db: &Connection| ids.iter().map(|id| orders::reserve(db, *id)).collect();
-        self.transaction(work).await
+        let tell = self.tell_of_ends();
+        self.transaction_then(
+            move |db| ids.iter().map(|id| orders::reserve(db, *id)).collect(),
+            move |orders: &Vec<_>| orders.iter().for_each(|it| tell(Option::as_slice(it))),
+        )
+        .await
+    }
+
+    /// Has notification hear of orders at their end, whatever becomes of whoever brought it about.
+    fn tell_of_ends(&self) -> impl Fn(&[Order]) + Send + 'static {
+        let notification = NOTIFICATION.server_ref_on(&self.handle);
+        move |orders| {
+            if orders.iter().any(|order| order.state.is_final()) {
+                notification.cast(Ended);
+            }
+        }
     }
 
     pub(crate) async fn unsent(&self, limit: u32) -> Result<Vec<Order>, RepoError> {

@@ -13,9 +13,10 @@ fn read(folder: &Folder, name: &str) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(folder.file(name), OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
-/// How many orders are not at their end.
+/// How many orders are not at their end, or nobody has told their customers so.
 pub(crate) fn unfinished(folder: &Folder) -> rusqlite::Result<i64> {
-    let sql = "SELECT count(*) FROM orders WHERE state NOT IN ('completed', 'failed')";
+    let sql = "SELECT count(*) FROM orders
+               WHERE state NOT IN ('completed', 'failed') OR notified = 0";
     read(folder, "orders.db")?.query_row(sql, [], |row| row.get(0))
 }
 

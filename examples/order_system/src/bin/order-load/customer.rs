@@ -153,7 +153,7 @@ impl Customer {
                     return None;
                 }
                 Ok(_) => self.seen.unavailable += 1,
-                Err(_) => self.seen.unanswered += 1,
+                Err(error) => self.seen.no_answer(&error),
             }
             if begun.elapsed() > PATIENCE {
                 return None;
@@ -177,7 +177,7 @@ impl Customer {
                 let status = answer.status();
                 self.seen.nonsense.push(format!("order {id}: {status}"));
             }
-            Err(_) => self.seen.unanswered += 1,
+            Err(error) => self.seen.no_answer(&error),
         }
     }
 }

@@ -14,7 +14,9 @@ pub(crate) struct Seen {
     /// Requests that were answered with 5xx.
     pub(crate) unavailable: u64,
     /// Requests that were not answered: no connection, or it broke.
-    pub(crate) unanswered: u64,
+    unanswered: u64,
+    /// Those of them for whose answer the customer has waited in vain.
+    timed_out: u64,
     /// Answers that should not be.
     pub(crate) nonsense: Vec<String>,
 }
@@ -22,6 +24,11 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn answered(&mut self, after: Duration) {
         self.answered.push(after);
+    }
+
+    pub(crate) fn no_answer(&mut self, error: &reqwest::Error) {
+        self.unanswered += 1;
+        self.timed_out += u64::from(error.is_timeout());
     }
 }
 
@@ -52,6 +59,7 @@ impl Figures {
         self.seen.accepted.extend(seen.accepted);
         self.seen.unavailable += seen.unavailable;
         self.seen.unanswered += seen.unanswered;
+        self.seen.timed_out += seen.timed_out;
         self.seen.nonsense.extend(seen.nonsense);
     }
 }
@@ -84,8 +92,8 @@ impl fmt::Display for Figures {
         let availability = 100.0 * answered as f64 / requests.max(1) as f64;
         writeln!(
             f,
-            "availability: {availability:.3} % of {requests} requests; {} times 5xx, {} without an answer",
-            seen.unavailable, seen.unanswered
+            "availability: {availability:.3} % of {requests} requests; {} times 5xx, {} without an answer ({} timed out)",
+            seen.unavailable, seen.unanswered, seen.timed_out
         )?;
         row(f, "a request", &seen.answered)?;
         row(
