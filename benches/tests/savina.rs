@@ -1,4 +1,4 @@
-//! The program `savina` as a user runs it, on a hundredth of the work.
+//! The program `savina` as a user runs it, on a thousandth of the work.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -21,7 +21,7 @@ fn every_workload_is_right_on_every_engine_that_is_here() {
     let file = path.to_str().expect("a path of letters");
     let run = savina(&[
         "--scale",
-        "0.01",
+        "0.001",
         "--rounds",
         "1",
         "--samples",
@@ -51,7 +51,7 @@ fn every_workload_is_right_on_every_engine_that_is_here() {
 #[test]
 fn without_erlang_the_beam_is_left_out_and_the_rest_goes_on() {
     let run = Command::new(env!("CARGO_BIN_EXE_savina"))
-        .args(["--scale", "0.01", "--rounds", "1", "--only", "ping-pong"])
+        .args(["--scale", "0.001", "--rounds", "1", "--only", "ping-pong"])
         .env("PATH", "/nowhere")
         .output()
         .expect("the program starts");
@@ -81,7 +81,7 @@ fn a_page_gets_the_table_between_its_markers() {
     let page = env::temp_dir().join(format!("savina-test-{}.md", process::id()));
     fs::copy(book, &page).expect("the page is there");
     let file = page.to_str().expect("a path of letters");
-    let quick = ["--scale", "0.01", "--rounds", "1", "--only", "counting"];
+    let quick = ["--scale", "0.001", "--rounds", "1", "--only", "counting"];
     let run = savina(&[&quick[..], &["--engine", "regrow", "--page", file]].concat());
     let written = fs::read_to_string(&page).expect("it is there");
     fs::remove_file(&page).expect("it is there");

@@ -13,10 +13,10 @@ mod page;
 mod results;
 
 use std::error::Error;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use clap::Parser;
 use regrow_benches::savina::Workload;
@@ -87,6 +87,7 @@ fn compare(options: &Options) -> Result<bool, Box<dyn Error>> {
         }
     }
     let run = Run {
+        command: command(),
         scale: options.scale,
         rounds: options.rounds,
         samples: options.samples,
@@ -142,6 +143,14 @@ fn progress(
     };
     let (name, title) = (workload.name(), engine.title());
     eprintln!("{done:>4}/{total}  {name:<22} {title:<7} {shown}");
+}
+
+/// This one, as it was typed.
+fn command() -> String {
+    let mut words = vec!["savina".to_owned()];
+    let arguments = env::args_os().skip(1);
+    words.extend(arguments.map(|it| it.to_string_lossy().into_owned()));
+    words.join(" ")
 }
 
 fn read(path: &Path) -> Result<String, String> {

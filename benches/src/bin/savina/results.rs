@@ -11,6 +11,8 @@ use crate::machine;
 /// How the figures were made.
 #[derive(Debug)]
 pub(crate) struct Run {
+    /// As it was typed.
+    pub(crate) command: String,
     pub(crate) scale: f64,
     pub(crate) rounds: u32,
     pub(crate) samples: u32,
@@ -139,6 +141,7 @@ impl Results {
                 _ => format!("{name} {version}"),
             });
         let mut lines = vec![
+            format!("- Command: `{}`", run.command),
             format!("- Machine: {}", machine::describe()),
             format!("- Versions: {}", versions.collect::<Vec<_>>().join("; ")),
             format!(
@@ -257,6 +260,7 @@ mod tests {
 
     fn run(engines: &[Engine]) -> Run {
         Run {
+            command: "savina --rounds 1".into(),
             scale: 1.0,
             rounds: 1,
             samples: 2,
@@ -285,6 +289,7 @@ mod tests {
         let engines = [Engine::Regrow, Engine::Tokio];
         let text = results().markdown(&run(&engines), &[Workload::Big, Workload::Sieve]);
         for line in [
+            "- Command: `savina --rounds 1`",
             "| workload | regrow | tokio | tokio / regrow |",
             "| big | 2.00 | 12.0 | 6.00x |",
             "| sieve | 10.0 | 15.0 | 1.50x |",
