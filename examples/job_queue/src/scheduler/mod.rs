@@ -22,7 +22,7 @@ use rustc_hash::FxHashMap;
 
 use crate::answer::Asker;
 use crate::connection::Ties;
-use crate::protocol::{Command, JobId, Response};
+use crate::protocol::{Command, JobId, Response, TubeName};
 use crate::queue::{ClientId, ClientKind, Effect, Queue, Record, Summary};
 use crate::shared::{Holder, Let, Shared};
 use crate::store::{Refused, StoreRef};
@@ -278,12 +278,15 @@ impl Scheduler {
         let mut tie = |command| self.queue.execute(client, command, now, &mut unheard);
         if *ties != Ties::default() {
             tie(Command::Use(ties.using.clone()));
+            // In this order, `default` too is where it was.
+            if let [first, ..] = &ties.watching[..]
+                && *first != TubeName::default()
+            {
+                tie(Command::Watch(first.clone()));
+                tie(Command::Ignore(TubeName::default()));
+            }
             for tube in &ties.watching {
                 tie(Command::Watch(tube.clone()));
-            }
-            let default = crate::protocol::TubeName::default();
-            if !ties.watching.contains(&default) {
-                tie(Command::Ignore(default));
             }
         }
         self.clients.insert(client, Client { pid, number: 0 });
