@@ -13,7 +13,7 @@ use regrow::Pid;
 use rustc_hash::FxHashMap;
 
 use crate::protocol::{JobId, TubeName};
-use crate::queue::ClientId;
+use crate::queue::{ClientId, PausedTube};
 use crate::store::Location;
 use crate::workers::{Assignment, Registry};
 
@@ -65,13 +65,13 @@ pub(crate) struct Shared {
     /// Where the listener really listens (the system chooses if the port is 0); a restarted
     /// listener takes the same.
     pub(crate) address: OnceLock<SocketAddr>,
-    /// The time since the Unix epoch when [`Shared::now`] was zero.
-    pub(crate) unix_at_zero: Duration,
-    started: Instant,
+    /// The time since the Unix epoch, and the moment when it was that.
+    started: (Duration, Instant),
     next_client: AtomicU64,
     next_job: AtomicU64,
     draining: AtomicBool,
     leases: Mutex<FxHashMap<JobId, Let>>,
+    pauses: Mutex<FxHashMap<TubeName, PausedTube>>,
 }
 
 impl Shared {
@@ -81,20 +81,29 @@ impl Shared {
             registry: Registry::new(settings.chaos),
             settings,
             address: OnceLock::new(),
-            unix_at_zero: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
-            started: Instant::now(),
+            started: (
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default(),
+                Instant::now(),
+            ),
             next_client: AtomicU64::new(1),
             next_job: AtomicU64::new(1),
             draining: AtomicBool::new(false),
             leases: Mutex::default(),
+            pauses: Mutex::default(),
         }
     }
 
-    /// The time since the start.
+    /// The clock of the queue: the time since the Unix epoch, as if nobody set the machine's clock
+    /// while the program runs. So it never goes back, and means the same to the next program.
     pub(crate) fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.started.0 + self.started.1.elapsed()
+    }
+
+    /// When the program was started, by the same clock.
+    pub(crate) fn started(&self) -> Duration {
+        self.started.0
     }
 
     /// A name for a client that has none yet.
@@ -124,6 +133,11 @@ impl Shared {
     pub(crate) fn leases(&self) -> MutexGuard<'_, FxHashMap<JobId, Let>> {
         // Every change of it is one insertion or removal, so it is whole after a panic.
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tubes that were paused last, some of them no longer.
+    pub(crate) fn pauses(&self) -> MutexGuard<'_, FxHashMap<TubeName, PausedTube>> {
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The workers of the pool have all ended: what they had is free.

@@ -5,7 +5,7 @@
 //!
 //! | its scheduler | entered by | left by |
 //! |---|---|---|
-//! | away | its end (a monitor tells) | the next one says that it is there |
+//! | away | its end (a monitor tells); the client has left | the next one says that it is there |
 //! | asked to join | one is there | it says that we have joined; its end |
 //! | joined | | its end |
 //!
@@ -21,17 +21,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use regrow::net::TcpStream;
-use regrow::{Down, Exit, ExitReason, Message, MonitorRef, Pid, monitor, self_pid};
+use regrow::{Down, Exit, ExitReason, Message, MonitorRef, Pid, ServerRef, monitor, self_pid};
 
 use crate::answer::Answer;
 use crate::protocol::{Decoder, Request};
 use crate::queue::ClientId;
-use crate::scheduler::{Joined, SCHEDULER, SchedulerIsUp, SchedulerMessage};
+use crate::scheduler::{Joined, Left, SCHEDULER, SchedulerIsUp, SchedulerMessage};
 use crate::shared::Shared;
 
 use output::Output;
 use requests::Requests;
-pub(crate) use requests::Ties;
 use wait::{Event, wait};
 
 /// So much of what the client has sent may wait for its turn, besides one job.
@@ -58,7 +57,8 @@ enum Ending {
     Client,
     /// The program stops: what was asked is answered, if that is soon.
     Program { deadline: Instant },
-    /// All that can be said is said.
+    /// All that can be said is said: that is written, and the scheduler hears that the client is
+    /// gone. Whoever sees the connection close finds its jobs free.
     Over { deadline: Instant },
     /// The socket is of no use any more.
     Broken,
@@ -104,7 +104,7 @@ pub(crate) async fn run(
         let deadline = match connection.ending {
             None | Some(Ending::Client) => None,
             Some(Ending::Program { deadline }) => Some(deadline),
-            Some(Ending::Over { .. }) if connection.output.is_empty() => break,
+            Some(Ending::Over { .. }) if connection.has_left() => break,
             Some(Ending::Over { deadline }) => Some(deadline),
             Some(Ending::Broken) => return ExitReason::Normal,
         };
@@ -163,7 +163,15 @@ impl Connection {
         if done {
             let deadline = Instant::now() + GOODBYE;
             self.ending = Some(Ending::Over { deadline });
+            if let Scheduler::Joined(scheduler, _) | Scheduler::Asked(scheduler, _) = self.scheduler
+            {
+                ServerRef::from_pid(scheduler).cast(SchedulerMessage::Leave(self_pid()));
+            }
         }
+    }
+
+    fn has_left(&self) -> bool {
+        self.output.is_empty() && self.scheduler == Scheduler::Away
     }
 
     /// Whether nothing can be made of the bytes that are left, for no more come.
@@ -195,7 +203,7 @@ impl Connection {
         let mut sent = false;
         while let Some((number, command)) = self.requests.next_to_send(now) {
             let client = self.client;
-            regrow::ServerRef::from_pid(scheduler).cast(SchedulerMessage::Ask {
+            ServerRef::from_pid(scheduler).cast(SchedulerMessage::Ask {
                 client,
                 number,
                 command,
@@ -211,9 +219,13 @@ impl Connection {
     /// A client that will send nothing more does not wait for a job.
     fn half_closed(&self) {
         if let Scheduler::Joined(scheduler, _) = self.scheduler {
-            let server = regrow::ServerRef::from_pid(scheduler);
+            let server = ServerRef::from_pid(scheduler);
             server.cast(SchedulerMessage::HalfClosed(self.client));
         }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.ending, Some(Ending::Over { .. }))
     }
 
     /// Whether it is worth while to read.
@@ -239,7 +251,7 @@ impl Connection {
                 self.ending = Some(Ending::Broken);
             }
             Event::Deadline => {
-                if matches!(self.ending, Some(Ending::Over { .. })) {
+                if self.is_over() {
                     self.ending = Some(Ending::Broken);
                 }
             }
@@ -269,9 +281,16 @@ impl Connection {
         };
         let message = match message.downcast::<SchedulerIsUp>() {
             Ok(SchedulerIsUp(pid)) => {
-                if self.scheduler == Scheduler::Away {
+                if self.scheduler == Scheduler::Away && !self.is_over() {
                     self.join(pid);
                 }
+                return None;
+            }
+            Err(message) => message,
+        };
+        let message = match message.downcast::<Left>() {
+            Ok(Left) => {
+                self.scheduler = Scheduler::Away;
                 return None;
             }
             Err(message) => message,
@@ -283,7 +302,9 @@ impl Connection {
                 {
                     self.scheduler = Scheduler::Away;
                     // The next one may have said so before we knew that this one is gone.
-                    if let Some(next) = SCHEDULER.whereis() {
+                    if let Some(next) = SCHEDULER.whereis()
+                        && !self.is_over()
+                    {
                         self.join(next);
                     }
                 }
@@ -309,7 +330,7 @@ impl Connection {
     fn join(&mut self, scheduler: Pid) {
         let watch = monitor(scheduler);
         self.scheduler = Scheduler::Asked(scheduler, watch);
-        regrow::ServerRef::from_pid(scheduler).cast(SchedulerMessage::Join {
+        ServerRef::from_pid(scheduler).cast(SchedulerMessage::Join {
             client: self.client,
             pid: self_pid(),
             ties: Box::new(self.requests.ties().clone()),

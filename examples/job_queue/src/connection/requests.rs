@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::protocol::{Command, Response, TubeName};
+use crate::queue::Rejoin;
 
 /// Requests that may be under way; more are not read.
 pub(super) const WINDOW: usize = 64;
@@ -35,32 +36,31 @@ enum State {
     Answered(Response),
 }
 
-/// What the scheduler has to know of a client, besides the jobs that it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ties {
-    pub(crate) using: TubeName,
-    /// In the order in which clients are told.
-    pub(crate) watching: Vec<TubeName>,
-}
-
-impl Default for Ties {
-    fn default() -> Ties {
-        Ties {
-            using: TubeName::default(),
-            watching: vec![TubeName::default()],
-        }
-    }
-}
-
 /// The requests of one client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requests {
     /// The number of the first one that is kept.
     first: u64,
     queue: VecDeque<Request>,
     /// So many at the front are sent or answered.
     passed: usize,
-    ties: Ties,
+    ties: Rejoin,
+}
+
+impl Default for Requests {
+    fn default() -> Requests {
+        Requests {
+            first: 0,
+            queue: VecDeque::new(),
+            passed: 0,
+            ties: Rejoin {
+                using: TubeName::default(),
+                watching: vec![TubeName::default()],
+                produces: false,
+                works: false,
+            },
+        }
+    }
 }
 
 impl Requests {
@@ -74,7 +74,7 @@ impl Requests {
     }
 
     /// What holds for the client after the requests whose answers it was told.
-    pub(super) fn ties(&self) -> &Ties {
+    pub(super) fn ties(&self) -> &Rejoin {
         &self.ties
     }
 
@@ -178,6 +178,8 @@ impl Requests {
                     self.ties.watching.swap_remove(place);
                 }
             }
+            (Command::Put { .. }, _) => self.ties.produces = true,
+            (Command::Reserve { .. } | Command::ReserveJob(_), _) => self.ties.works = true,
             _ => {}
         }
     }

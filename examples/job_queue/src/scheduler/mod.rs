@@ -21,9 +21,8 @@ use regrow::{
 use rustc_hash::FxHashMap;
 
 use crate::answer::Asker;
-use crate::connection::Ties;
-use crate::protocol::{Command, JobId, Response, TubeName};
-use crate::queue::{ClientId, ClientKind, Effect, Queue, Record, Summary};
+use crate::protocol::{Command, JobId, Response};
+use crate::queue::{ClientId, Effect, Queue, Record, Rejoin, Summary};
 use crate::shared::{Holder, Let, Shared};
 use crate::store::{Refused, StoreRef};
 use crate::workers::{Assignment, Outcome};
@@ -40,8 +39,10 @@ pub(crate) enum SchedulerMessage {
     Join {
         client: ClientId,
         pid: Pid,
-        ties: Box<Ties>,
+        ties: Box<Rejoin>,
     },
+    /// A connection is about to close; it is told [`Left`].
+    Leave(Pid),
     /// A client asks for something; the answer has the same number.
     Ask {
         client: ClientId,
@@ -80,6 +81,10 @@ pub(crate) enum SchedulerMessage {
 /// A connection is told by the scheduler that it has joined.
 #[derive(Debug)]
 pub(crate) struct Joined(pub(crate) Pid);
+
+/// A connection is told that its client has left the queue.
+#[derive(Debug)]
+pub(crate) struct Left;
 
 /// A connection is told that there is a new scheduler.
 #[derive(Debug)]
@@ -139,7 +144,12 @@ impl GenServer for Scheduler {
                 return Next::Continue;
             }
             SchedulerMessage::Tick => self.armed = None,
-            SchedulerMessage::Join { client, pid, ties } => self.join(client, pid, &ties, now),
+            SchedulerMessage::Join { client, pid, ties } => self.join(client, pid, &ties),
+            SchedulerMessage::Leave(pid) => {
+                self.client_gone(pid, now);
+                // At the end of the turn: then what it had is no longer let to it.
+                self.turn.left(pid);
+            }
             SchedulerMessage::HalfClosed(client) => {
                 self.queue.client_half_closed(client, &mut self.effects);
             }
@@ -164,12 +174,7 @@ impl GenServer for Scheduler {
     async fn handle_info(&mut self, info: Info, cx: &mut Context<Self>) -> Next {
         let now = self.catch_up();
         match info {
-            Info::Down(Down { pid, .. }) => {
-                if let Some(client) = self.by_pid.remove(&pid) {
-                    self.clients.remove(&client);
-                    self.queue.client_gone(client, now, &mut self.effects);
-                }
-            }
+            Info::Down(Down { pid, .. }) => self.client_gone(pid, now),
             Info::Message(message) => {
                 if let Ok(Refused(jobs)) = message.downcast::<Refused>() {
                     for job in jobs {
@@ -263,32 +268,25 @@ impl Scheduler {
                     None => self.pool.note_time(client, until),
                 },
                 Effect::LeaseEnded(job) => self.turn.lease(job, None),
+                Effect::Paused(paused) => self.turn.pause(paused),
             }
         }
         self.effects = effects;
     }
 
-    fn join(&mut self, client: ClientId, pid: Pid, ties: &Ties, now: Duration) {
+    /// Its process has ended, or is about to.
+    fn client_gone(&mut self, pid: Pid, now: Duration) {
+        if let Some(client) = self.by_pid.remove(&pid) {
+            self.clients.remove(&client);
+            self.queue.client_gone(client, now, &mut self.effects);
+        }
+    }
+
+    fn join(&mut self, client: ClientId, pid: Pid, ties: &Rejoin) {
         if self.by_pid.insert(pid, client).is_none() {
             monitor(pid);
         }
-        self.queue.client_joined(client, &ClientKind::Connection);
-        // Not its requests, so there is nobody to be answered.
-        let mut unheard = Vec::new();
-        let mut tie = |command| self.queue.execute(client, command, now, &mut unheard);
-        if *ties != Ties::default() {
-            tie(Command::Use(ties.using.clone()));
-            // In this order, `default` too is where it was.
-            if let [first, ..] = &ties.watching[..]
-                && *first != TubeName::default()
-            {
-                tie(Command::Watch(first.clone()));
-                tie(Command::Ignore(TubeName::default()));
-            }
-            for tube in &ties.watching {
-                tie(Command::Watch(tube.clone()));
-            }
-        }
+        self.queue.client_rejoined(client, ties);
         self.clients.insert(client, Client { pid, number: 0 });
         send(pid, Joined(regrow::self_pid()));
     }

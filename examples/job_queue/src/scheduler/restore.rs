@@ -24,7 +24,7 @@ impl Scheduler {
         let store = store.map_err(ExitReason::error)?;
         let mut queue = Queue::new(Config {
             job_size_max: shared.settings.job_size_max,
-            unix_at_zero: shared.unix_at_zero,
+            started: shared.started(),
             host: host::describe(),
         });
         let on_disk = read_all(&store, &mut queue).await?;
@@ -48,6 +48,7 @@ impl Scheduler {
             armed: None,
         };
         scheduler.take_leases();
+        scheduler.take_pauses();
         scheduler.fill_pool();
         scheduler.collect();
         Ok(scheduler)
@@ -86,6 +87,16 @@ impl Scheduler {
             } else if let Holder::Worker(_) = lease.holder {
                 self.pool.free(client);
             }
+        }
+    }
+
+    /// Tubes that were paused are so until the same time.
+    fn take_pauses(&mut self) {
+        let now = self.shared.now();
+        let mut pauses = self.shared.pauses();
+        pauses.retain(|_, paused| paused.until > now);
+        for paused in pauses.values() {
+            self.queue.repause(paused);
         }
     }
 

@@ -5,11 +5,12 @@
 //! are told. If the scheduler crashes before, nothing of the turn has happened for anybody, and
 //! what was asked in it can be asked again.
 
-use regrow::self_pid;
+use regrow::{Pid, self_pid, send};
 
+use super::Left;
 use crate::answer::{Asker, Waiting};
 use crate::protocol::{JobId, Response};
-use crate::queue::Record;
+use crate::queue::{PausedTube, Record};
 use crate::shared::{Let, Shared};
 use crate::store::{Batch, StoreRef};
 
@@ -19,6 +20,8 @@ pub(super) struct Turn {
     records: Vec<Record>,
     stored: Vec<Waiting>,
     told: Vec<Waiting>,
+    left: Vec<Pid>,
+    paused: Vec<PausedTube>,
 }
 
 impl Turn {
@@ -27,6 +30,8 @@ impl Turn {
             && self.records.is_empty()
             && self.stored.is_empty()
             && self.told.is_empty()
+            && self.left.is_empty()
+            && self.paused.is_empty()
     }
 
     /// `None`: nobody has the job.
@@ -47,6 +52,15 @@ impl Turn {
         self.told.push(Waiting { asker, response });
     }
 
+    pub(super) fn pause(&mut self, paused: PausedTube) {
+        self.paused.push(paused);
+    }
+
+    /// The client of this connection has left.
+    pub(super) fn left(&mut self, connection: Pid) {
+        self.left.push(connection);
+    }
+
     pub(super) fn carry_out(&mut self, shared: &Shared, store: &StoreRef, next_id: JobId) {
         if !self.leases.is_empty() {
             let mut leases = shared.leases();
@@ -56,6 +70,9 @@ impl Turn {
                     None => leases.remove(&job),
                 };
             }
+        }
+        for paused in self.paused.drain(..) {
+            shared.pauses().insert(paused.tube.clone(), paused);
         }
         shared.set_next_job(next_id);
         if !self.records.is_empty() || !self.stored.is_empty() {
@@ -67,5 +84,8 @@ impl Turn {
             });
         }
         self.told.drain(..).for_each(Waiting::tell);
+        for connection in self.left.drain(..) {
+            send(connection, Left);
+        }
     }
 }

@@ -75,6 +75,21 @@ fn a_client_that_sends_all_at_once_and_closes_gets_all_answers() {
 }
 
 #[test]
+fn who_sees_a_connection_close_finds_its_jobs_free() {
+    let server = Server::start(&[]);
+    let mut other = server.client();
+    for _ in 0..50 {
+        let mut client = server.client();
+        let id = client.put("a job");
+        assert_eq!(client.reserve().0, id);
+        client.say("quit");
+        client.is_closed();
+        assert_eq!(other.stat("stats", "current-connections"), "1");
+        assert_eq!(other.ask(&format!("delete {id}")), "DELETED");
+    }
+}
+
+#[test]
 fn quit_closes_once_everything_before_is_answered() {
     let server = Server::start(&[]);
     let mut client = server.client();

@@ -79,13 +79,15 @@ fn a_client_that_waits_for_a_job_goes_on_waiting_over_crashes() {
 }
 
 #[test]
-fn tubes_used_and_watched_outlive_the_scheduler() {
+fn tubes_used_watched_and_paused_outlive_the_scheduler() {
     let server = Server::start(CHAOS);
     let mut client = Client::watching(server.address(), "b");
     assert_eq!(client.ask("watch a"), "WATCHING 2");
     assert_eq!(client.ask("use c"), "USING c");
+    assert_eq!(client.ask("pause-tube c 1000"), "PAUSED");
     crash(&server, "scheduler");
     assert_eq!(client.ask("list-tube-used"), "USING c");
+    assert_eq!(client.stat("stats-tube c", "pause"), "1000");
     assert_eq!(client.ask("list-tubes-watched"), "OK 12\n---\n- b\n- a\n");
 }
 
