@@ -5,7 +5,7 @@
 //! never a file of ours without our mark, whenever the program is killed.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,9 +23,14 @@ const HEADER: usize = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const USER_VERSION_AT: usize = 60;
 const APPLICATION_ID_AT: usize = 68;
-/// Pages that may wait in the log before they are moved into the file: what is put and soon
+/// Pages that may wait in the log before they are moved into the file. Many: what is put and soon
 /// deleted is then moved rarely.
 const CHECKPOINT_PAGES: i64 = 8_000;
+/// The same where the log is forced to the disk. Then it is written to its full length before,
+/// for forcing a file that does not grow is cheaper, and this is how much.
+const SYNCED_CHECKPOINT_PAGES: i64 = 2_000;
+/// Of a page and its header in the log.
+const LOG_PAGE: usize = 4_096 + 24;
 /// How long the store that was here before may take to close the file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -155,7 +160,11 @@ fn connect(location: &Location) -> rusqlite::Result<Connection> {
         Sync::Never => "OFF",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    let pages = match location.sync {
+        Sync::Never => CHECKPOINT_PAGES,
+        Sync::Always | Sync::Every(_) => SYNCED_CHECKPOINT_PAGES,
+    };
+    connection.pragma_update(None, "wal_autocheckpoint", pages)?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     if let Some(mib) = location.limit {
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -172,6 +181,31 @@ pub(super) fn trust(connection: &Connection) -> rusqlite::Result<()> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
         .map(drop)
+}
+
+/// Writes SQLite's log to its full length, if it is to be forced to the disk again and again. What
+/// comes after its last page means nothing to SQLite, so zeros are as good as anything. Where
+/// there is no room for it, the log grows as it is used.
+pub(super) fn lengthen_log(location: &Location) {
+    if location.sync == Sync::Never {
+        return;
+    }
+    let path = beside(&location.path, "-wal");
+    let lengthen = |log: &mut File| {
+        let now = usize::try_from(log.metadata()?.len()).unwrap_or(usize::MAX);
+        let wanted = (SYNCED_CHECKPOINT_PAGES as usize + 100) * LOG_PAGE;
+        let written = log
+            .write_all(&vec![0; wanted.saturating_sub(now)])
+            .and_then(|()| log.sync_all());
+        if written.is_err() {
+            log.set_len(now as u64)?;
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    let log = File::options().append(true).open(path);
+    if let Err(error) = log.and_then(|mut log| lengthen(&mut log)) {
+        tracing::debug!(target: "job_queue::store", %error, "the log grows as it is used");
+    }
 }
 
 /// The file that SQLite keeps beside this one.

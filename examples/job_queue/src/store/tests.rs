@@ -369,6 +369,30 @@ fn a_half_made_file_of_a_start_that_was_killed_is_no_obstacle() {
 }
 
 #[test]
+fn a_log_that_was_lengthened_before_is_read_up_to_what_was_committed() {
+    let folder = Folder::new();
+    let (mut location, mut copy) = (folder.location(), folder.file("copy.db"));
+    (location.sync, copy.sync) = (Sync::Always, Sync::Always);
+    run(async move {
+        let store = start(location.clone()).await;
+        // Not before all was read: until then the file may be damaged.
+        assert!(all(&store).await.rows.is_empty());
+        let log = super::file::beside(&location.path, "-wal");
+        let length = std::fs::metadata(&log).expect("a log").len();
+        assert!(length > 8_000_000);
+        for id in 1..=50 {
+            put(&store, row(id, 0, b"x")).await;
+        }
+        assert_eq!(std::fs::metadata(&log).expect("a log").len(), length);
+        kill(&location, &copy);
+        stop(store).await;
+        let store = start(copy).await;
+        assert_eq!(all(&store).await.rows.len(), 50);
+        stop(store).await;
+    });
+}
+
+#[test]
 fn jobs_are_forced_to_the_disk_after_the_period_although_nothing_more_comes() {
     let folder = Folder::new();
     let location = Location {

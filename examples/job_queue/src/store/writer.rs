@@ -251,6 +251,7 @@ impl Writer {
             if rows.len() < limit && !self.trusted {
                 file::trust(&self.connection).map_err(unreadable)?;
                 self.trusted = true;
+                file::lengthen_log(&self.location);
             }
         }
         let next_id = self.next_id;
