@@ -25,8 +25,8 @@ impl Beside {
         if let Some(tokio) = self.tokio.as_ref().filter(|_| can_enter()) {
             let entered = tokio.enter();
             let result = work();
-            // It panics if somebody has entered what he never left, which may be the user's
-            // code: such a process is long gone, and the thread at its end.
+            // It panics if somebody has entered more than he has left, or in the wrong order. That
+            // is a process that is long gone, and no reason for the program to end.
             crate::panic::contain("leaving the tokio runtime", || drop(entered));
             return result;
         }

@@ -135,13 +135,23 @@ fn a_thread_that_takes_the_place_of_one_that_is_stuck_has_entered() {
     });
 }
 
+/// tokio panics when somebody leaves in another order than he has entered, and counts wrongly from
+/// then on; it would do so again when the thread leaves.
 #[test]
-fn who_enters_another_and_never_leaves_does_not_take_the_program_along() {
+fn who_leaves_what_he_has_entered_in_the_wrong_order_ends_alone() {
     in_time(|| {
         let (tokio, other) = (tokio_runtime(), tokio_runtime());
         let runtime = beside(&tokio).workers(1).build().unwrap();
         let handle = other.handle().clone();
-        runtime.block_on(async move { std::mem::forget(handle.enter()) });
+        let end = runtime.block_on(async move {
+            let confused = SpawnOptions::new().monitor().spawn(async move {
+                let (one, two) = (handle.enter(), handle.enter());
+                drop(one);
+                drop(two);
+            });
+            receive_down(confused.unwrap().monitor.unwrap()).await
+        });
+        assert!(matches!(end.reason, ExitReason::Panic(_)), "{}", end.reason);
         drop(runtime);
     });
 }
