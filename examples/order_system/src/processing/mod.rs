@@ -6,6 +6,8 @@
 //! that has happened too often, the order is abandoned.
 
 pub(crate) mod processor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
