@@ -68,7 +68,12 @@ fn scale(row: Row) -> Option<Scale> {
         Row::StartTerminateChild => grow("other children", 100, Some(usual)),
         Row::RestartLatency => grow("other children", 10, Some(usual)),
         Row::IdleMemory | Row::LinkedMemory | Row::ServerMemory => grow("processes", 10_000, None),
-        Row::SpinLatency => grow("who compute", 8, Some(usual)),
+        Row::SpinLatency => growing(
+            "who compute",
+            8,
+            Some(usual),
+            "each that never lets go is found once, which takes some milliseconds, and keeps a thread from then on",
+        ),
         Row::TcpEcho => grow("connections", 10, Some(usual)),
         Row::IdleCpu => grow("processes", 1_000, Some(usual)),
         // Either nothing grows, or another row has the same.
@@ -191,11 +196,11 @@ pub(crate) fn table(rows: &[GrowthRow]) -> String {
         let times = row.times();
         cells.push(times.map_or(String::new(), |times| format!("{times:.2}x")));
         table.row(cells);
-        let why = match (times, &row.because) {
-            (_, Some(why)) => why,
-            (Some(times), None) if times > FLAT => "not flat, and it should be",
-            _ => continue,
-        };
+        if times.is_none_or(|times| times <= FLAT) {
+            continue;
+        }
+        let why = row.because.as_deref();
+        let why = why.unwrap_or("not flat, and it should be");
         reasons.push_str(&format!("- `{}`: {why}.\n", row.name));
     }
     let intro = "On regrow, at 1, 10 and 100 times a size (in parentheses); what an operation costs at the largest, \
@@ -233,6 +238,16 @@ mod tests {
         );
         assert!(text.contains("`growing`: not flat") && text.contains("`slowing`: not flat"));
         assert!(!text.contains("`steady`: "));
+    }
+
+    #[test]
+    fn a_cost_that_may_grow_has_its_reason_when_it_does() {
+        let excused = |last| GrowthRow {
+            because: Some("it has to".into()),
+            ..row("excused", Unit::Nanos, [100.0, 100.0, last])
+        };
+        assert!(table(&[excused(900.0)]).contains("`excused`: it has to"));
+        assert!(!table(&[excused(100.0)]).contains("it has to"));
     }
 
     #[test]

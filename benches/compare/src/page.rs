@@ -155,9 +155,11 @@ fn median(row: &RowReport, engine: Engine) -> String {
     }
 }
 
-/// Two digits where they say something.
+/// As many digits as say something.
 fn times(ratio: f64) -> String {
-    if ratio < 9.95 {
+    if ratio < 0.0995 {
+        format!("{ratio:.3}x")
+    } else if ratio < 9.95 {
         format!("{ratio:.2}x")
     } else {
         format!("{ratio:.0}x")

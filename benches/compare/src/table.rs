@@ -55,7 +55,7 @@ impl Table {
 /// A value as the tables write it.
 pub(crate) fn number(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Nanos if value >= 10_000_000.0 => format!("{:.1} ms", value / 1e6),
+        Unit::Nanos if value >= 1_000_000.0 => format!("{:.1} ms", value / 1e6),
         Unit::Nanos if value >= 10_000.0 => format!("{:.1} us", value / 1e3),
         Unit::PerSecond if value >= 1000.0 => format!("{:.1}k", value / 1e3),
         _ if value < 100.0 => format!("{value:.1}"),
@@ -82,6 +82,8 @@ mod tests {
         assert_eq!(number(37.04, Unit::Nanos), "37.0");
         assert_eq!(number(993.4, Unit::Nanos), "993");
         assert_eq!(number(49_000.0, Unit::Nanos), "49.0 us");
+        assert_eq!(number(999_000.0, Unit::Nanos), "999.0 us");
+        assert_eq!(number(2_140_000.0, Unit::Nanos), "2.1 ms");
         assert_eq!(number(20_000_000.0, Unit::Nanos), "20.0 ms");
         assert_eq!(number(154_321.0, Unit::PerSecond), "154.3k");
         assert_eq!(number(2674.4, Unit::Bytes), "2674");
