@@ -109,6 +109,14 @@ fn list() {
 /// Runs all rounds, prints the table and writes the JSON.
 fn compare(options: &RunOptions) -> Result<(), Error> {
     let start = Instant::now();
+    if let Some(path) = &options.json {
+        // Now, and not after half an hour.
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        file.map_err(|error| Error::File {
+            path: path.clone(),
+            error,
+        })?;
+    }
     let mut left_out = Vec::new();
     let (mut rows, unknown) = choose::<Row>(&options.rows);
     left_out.extend(unknown.iter().map(|name| {

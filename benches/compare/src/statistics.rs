@@ -26,8 +26,11 @@ pub(crate) fn best(values: &[f64], unit: Unit) -> Option<f64> {
     }
 }
 
-/// How far apart the middle half of the samples lies, in percent of the median.
+/// How far apart the middle half of the samples lies, in percent of the median; one alone has none.
 pub(crate) fn spread(values: &[f64]) -> Option<f64> {
+    if values.len() < 2 {
+        return None;
+    }
     let middle = median(values)?;
     let width = quantile(values, 0.75)? - quantile(values, 0.25)?;
     (middle > 0.0).then(|| 100.0 * width / middle)
@@ -55,6 +58,7 @@ mod tests {
         assert_eq!(quantile(&values, 0.9), Some(46.0));
         assert_eq!(quantile(&values, 1.0), Some(50.0));
         assert_eq!(spread(&values), Some(100.0 * 20.0 / 30.0));
+        assert_eq!(spread(&[5.0]), None);
     }
 
     #[test]

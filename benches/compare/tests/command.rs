@@ -203,6 +203,19 @@ fn a_run_of_which_nothing_is_left_fails() {
     assert!(stderr.contains("nothing to measure is left"), "{stderr}");
 }
 
+#[test]
+fn a_file_that_cannot_be_written_is_told_before_anything_is_measured() {
+    let (ok, stdout, stderr) = run(&mut compare(&[
+        "--quick",
+        "--rows",
+        "ping-pong",
+        "--json",
+        "/nonexistent/run.json",
+    ]));
+    assert!(!ok && stderr.contains("/nonexistent/run.json"), "{stderr}");
+    assert!(stdout.is_empty() && !stderr.contains("round 1"), "{stderr}");
+}
+
 /// A child inherits the cores of the thread that starts it.
 #[test]
 fn on_one_core_rows_that_need_two_are_left_out() {
