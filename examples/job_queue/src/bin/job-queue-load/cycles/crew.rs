@@ -211,8 +211,6 @@ struct Worker<'a> {
     chance: Chance,
     /// What it has, as far as it knows: serial and id.
     held: Vec<(u64, u64)>,
-    /// What it has buried and may kick.
-    buried: Vec<(u64, u64, u32)>,
 }
 
 impl<'a> Worker<'a> {
@@ -235,7 +233,6 @@ impl<'a> Worker<'a> {
             wire,
             chance,
             held: Vec::new(),
-            buried: Vec::new(),
         })
     }
 
@@ -245,7 +242,7 @@ impl<'a> Worker<'a> {
             if self.held.is_empty() || (self.held.len() < HANDFUL && self.chance.happens(40)) {
                 self.reserve()?;
             }
-            if self.chance.happens(2) && !self.buried.is_empty() {
+            if self.chance.happens(2) {
                 self.kick()?;
             }
             if self.held.is_empty() {
@@ -290,7 +287,9 @@ impl<'a> Worker<'a> {
                 self.held.push((serial, id));
                 Ok(())
             }
-            ("TIMED_OUT" | "DEADLINE_SOON", ..) => Ok(()),
+            // There is nothing to do: somebody must wake what rests.
+            ("TIMED_OUT", ..) => self.kick(),
+            ("DEADLINE_SOON", ..) => Ok(()),
             _ => Err(nonsense("reserve", &answer)),
         }
     }
@@ -331,15 +330,18 @@ impl<'a> Worker<'a> {
             state: State::Buried,
             pri,
         };
-        if self.change(serial, place, &format!("bury {id} {pri}"), "BURIED")? {
-            self.buried.push((serial, id, pri));
-        }
-        Ok(())
+        let command = format!("bury {id} {pri}");
+        self.change(serial, place, &command, "BURIED").map(drop)
     }
 
+    /// Kicks a job that rests, whoever put it to rest.
     fn kick(&mut self) -> io::Result<()> {
-        let index = self.chance.below(self.buried.len() as u32) as usize;
-        let (serial, id, pri) = self.buried.swap_remove(index);
+        let last = self.shared.serial.load(Ordering::Relaxed);
+        let after = self.chance.below(u32::try_from(last).unwrap_or(u32::MAX));
+        let resting = self.shared.ledger().resting(after.into());
+        let Some((serial, id, pri)) = resting else {
+            return Ok(());
+        };
         let place = Place {
             state: State::Ready,
             pri,

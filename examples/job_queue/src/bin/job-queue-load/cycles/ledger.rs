@@ -306,6 +306,21 @@ impl Ledger {
         }
     }
 
+    /// A job that rests, buried or delayed for long, as its serial, id and priority: the one after
+    /// this serial, or the first.
+    pub(crate) fn resting(&self, after: u64) -> Option<(u64, u64, u32)> {
+        let rests = |(&serial, entry): (&u64, &Entry)| match entry.places[..] {
+            [place] if entry.known == Known::There && place.state != State::Ready => {
+                Some((serial, entry.id?, place.pri))
+            }
+            _ => None,
+        };
+        let mut later = self.entries.range(after..);
+        later
+            .find_map(rests)
+            .or_else(|| self.entries.iter().find_map(rests))
+    }
+
     /// The server is about to be ended: nobody holds anything any more.
     pub(crate) fn server_gone(&mut self) {
         self.holds.clear();

@@ -234,3 +234,16 @@ fn bodies_tubes_and_ids_stay_what_they_are() {
     ledger.reserved(7, 99, 12, NOW, NOW);
     assert_eq!(kinds(&ledger), [Kind::IdTwice, Kind::Unknown]);
 }
+
+#[test]
+fn a_job_rests_when_it_is_buried_or_delayed_for_sure() {
+    let mut ledger = ledger();
+    assert_eq!(ledger.resting(0), None);
+    let change = ledger.change_sent(1, place(State::Buried, 9));
+    assert_eq!(ledger.resting(0), None);
+    ledger.changed(1, change);
+    assert_eq!(ledger.resting(0), Some((1, 11, 9)));
+    assert_eq!(ledger.resting(5), Some((1, 11, 9)));
+    ledger.delete_sent(1);
+    assert_eq!(ledger.resting(0), None);
+}
