@@ -4,7 +4,8 @@
 %%
 %% Tells stories to Erlang/OTP's own `supervisor`.
 %%
-%% Reads `{Number, Root, Steps}.` line by line from standard input and writes, for each story as
+%% Reads `{Number, Root, Steps}.` (of supervisors) or `{Number, servers, Steps}.` (of servers,
+%% `servers.erl`) line by line from standard input and writes, for each story as
 %% it ends, `story Number`, the lines of its trace and `end Number`. Stories run at the same time,
 %% each with three processes of its own besides the tree: the *director* carries out the steps,
 %% the *recorder* (`recorder.erl`) is told by every process of the tree what happens to it, and the *parent* has
@@ -22,12 +23,15 @@ main(_) ->
     [logger:remove_handler(Handler) || Handler <- logger:get_handler_ids()],
     logger:set_primary_config(level, error),
     ok = logger:add_handler(?MODULE, ?MODULE, #{}),
-    Source = filename:join(filename:dirname(escript:script_name()), "recorder.erl"),
-    {ok, Module, Code} = compile:file(Source, [binary, report]),
-    {module, Module} = code:load_binary(Module, Source, Code),
+    lists:foreach(fun load/1, ["recorder", "servers", "server_recorder", "server", "client"]),
     io:setopts([{encoding, latin1}, binary]),
     process_flag(trap_exit, true),
     read().
+
+load(Name) ->
+    Source = filename:join(filename:dirname(escript:script_name()), Name ++ ".erl"),
+    {ok, Module, Code} = compile:file(Source, [binary, report]),
+    {module, Module} = code:load_binary(Module, Source, Code).
 
 read() ->
     case io:get_line("") of
@@ -36,13 +40,20 @@ read() ->
         Line ->
             {ok, Tokens, _} = erl_scan:string(binary_to_list(Line)),
             {ok, {Number, Root, Steps}} = erl_parse:parse_term(Tokens),
-            spawn(fun() -> tell(Number, Root, Steps) end),
+            spawn(fun() ->
+                tell(Number, fun() ->
+                    case Root of
+                        servers -> servers:direct(Number, Steps);
+                        _ -> direct(Root, Steps)
+                    end
+                end)
+            end),
             read()
     end.
 
-tell(Number, Root, Steps) ->
+tell(Number, Direct) ->
     Self = self(),
-    {Pid, Ref} = spawn_monitor(fun() -> Self ! {trace, self(), direct(Root, Steps)} end),
+    {Pid, Ref} = spawn_monitor(fun() -> Self ! {trace, self(), Direct()} end),
     Lines =
         receive
             {trace, Pid, Trace} -> Trace;

@@ -1,13 +1,12 @@
 //! A story told on both sides.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use regrow_runtime::Handle;
 
 use crate::random::Random;
 use crate::stage::is_report;
-use crate::{Otp, OtpError, Story, tell_in, tell_simulated};
+use crate::{AnyStory, Otp, OtpError, tell_in, tell_simulated};
 
 /// Where stories are told.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ impl Stages {
     /// # Errors
     ///
     /// If OTP cannot be told anything.
-    pub fn compare(&self, story: &Arc<Story>, seed: u64) -> Result<Comparison, OtpError> {
+    pub fn compare(&self, story: &AnyStory, seed: u64) -> Result<Comparison, OtpError> {
         let otp = self.otp.tell(story)?;
         let mut random = Random::new(seed);
         for _ in 0..self.simulations {
@@ -80,7 +79,7 @@ impl Stages {
     /// If OTP cannot be told anything.
     pub fn otp_repeats(
         &self,
-        story: &Story,
+        story: &AnyStory,
         trace: &[String],
         times: u32,
     ) -> Result<bool, OtpError> {

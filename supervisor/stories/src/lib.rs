@@ -1,4 +1,8 @@
-//! Random supervision trees and faults, told to Erlang/OTP's `supervisor` and to regrow's.
+//! Random supervision trees, servers and faults, told to Erlang/OTP's `supervisor` and `gen_server` and
+//! to regrow's.
+//!
+//! There are two kinds of stories. Those of servers are in [`server`], which says what is different; what
+//! follows is about supervisors.
 //!
 //! A [`Story`] is a tree of supervisors and workers, with every option there is, and a script:
 //! workers that end, kills, exit signals, all requests to supervisors, the end of the root's
@@ -66,10 +70,12 @@
 
 #![forbid(unsafe_code)]
 
+mod any;
 mod compare;
 mod generate;
 mod otp;
 mod random;
+pub mod server;
 mod shrink;
 mod stage;
 mod story;
@@ -77,10 +83,12 @@ mod tally;
 mod term;
 mod text;
 
+pub use any::AnyStory;
 pub use compare::{Comparison, Difference, Stages};
 pub use generate::generate;
 pub use otp::{Otp, OtpError};
 pub use random::Random;
+pub use server::ServerStory;
 pub use shrink::shrink;
 pub use stage::{is_report, tell_in, tell_simulated, tell_with_threads};
 pub use story::{

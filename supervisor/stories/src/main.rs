@@ -4,28 +4,31 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use regrow_runtime::Runtime;
 use regrow_stories::{
-    Comparison, Difference, Otp, OtpError, Random, Stages, Story, Tally, generate, shrink,
+    AnyStory, Comparison, Difference, Otp, OtpError, Random, Stages, Tally, shrink,
 };
 
 /// Stories that were once told differently.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions");
 
-/// Compares supervisors with Erlang/OTP's by random stories. Those that were once told differently
-/// come first.
+/// Compares supervisors and gen_servers with Erlang/OTP's by random stories. Those that were once told
+/// differently come first.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
     /// How many stories
     #[arg(long, default_value_t = 500)]
     stories: u64,
+    /// What they are about
+    #[arg(long, value_enum, default_value_t = Kind::All)]
+    kind: Kind,
     /// Where the stories come from; printed, so that a run can be repeated
     #[arg(long)]
     seed: Option<u64>,
@@ -52,10 +55,21 @@ struct Options {
     skip_without_erl: bool,
 }
 
+/// What stories are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Supervision trees
+    Supervisor,
+    /// gen_servers and those who use them
+    Server,
+    /// Both, in turns
+    All,
+}
+
 /// A story to tell, and how to find it again.
 struct Told {
     name: String,
-    story: Arc<Story>,
+    story: AnyStory,
     seed: u64,
 }
 
@@ -112,7 +126,12 @@ fn run(options: &Options) -> Result<bool, Error> {
             let seeds: Vec<_> = (0..options.stories).map(|_| random.next_u64()).collect();
             let told = |index: u64| {
                 let seed = seeds[index as usize];
-                let story = Arc::new(generate(seed));
+                let story = match options.kind {
+                    Kind::Supervisor => AnyStory::supervisors(seed),
+                    Kind::Server => AnyStory::servers(seed),
+                    Kind::All if index.is_multiple_of(2) => AnyStory::supervisors(seed),
+                    Kind::All => AnyStory::servers(seed),
+                };
                 Ok(Told {
                     name: format!("story {index}"),
                     story,
@@ -171,8 +190,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 fn load(path: &Path) -> Result<Told, Error> {
     let text = std::fs::read_to_string(path)?;
     let name = path.display().to_string();
-    let story = Story::parse(&text).map_err(|error| format!("{name}: {error}"))?;
-    let story = Arc::new(story);
+    let story = AnyStory::parse(&text).map_err(|error| format!("{name}: {error}"))?;
     Ok(Told {
         name,
         story,
@@ -247,12 +265,12 @@ fn explain(
     }
     if options.shrink {
         println!("Shrinking:");
-        let differs = |story: &Story| {
-            let comparison = stages.compare(&Arc::new(story.clone()), seed)?;
+        let differs = |story: &AnyStory| {
+            let comparison = stages.compare(story, seed)?;
             Ok(matches!(comparison, Comparison::Different(_)))
         };
-        let progress = |story: &Story| println!("  to size {}", story.size());
-        let small = Arc::new(shrink(Story::clone(&story), differs, progress)?);
+        let progress = |story: &AnyStory| println!("  to size {}", story.size());
+        let small = shrink(story.clone(), differs, progress)?;
         if let Comparison::Different(smaller) = stages.compare(&small, seed)? {
             (story, difference) = (small, smaller);
         }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 
-use crate::Story;
+use crate::AnyStory;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/otp/stories.erl");
 
@@ -68,7 +68,7 @@ impl Otp {
     /// # Errors
     ///
     /// [`OtpError::Gone`] if the node has ended.
-    pub fn tell(&self, story: &Story) -> Result<Vec<String>, OtpError> {
+    pub fn tell(&self, story: &AnyStory) -> Result<Vec<String>, OtpError> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let (send, receive) = channel();
         lock(&self.waiting).insert(number, send);

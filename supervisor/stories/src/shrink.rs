@@ -1,16 +1,29 @@
 //! The smallest story that is still told differently.
 
+use crate::AnyStory;
+use crate::server::simpler;
 use crate::story::*;
 
 /// Makes the story smaller for as long as what is left `differs`. Calls `progress` with each
 /// smaller one.
 pub fn shrink<E>(
-    mut story: Story,
-    mut differs: impl FnMut(&Story) -> Result<bool, E>,
-    mut progress: impl FnMut(&Story),
-) -> Result<Story, E> {
+    mut story: AnyStory,
+    mut differs: impl FnMut(&AnyStory) -> Result<bool, E>,
+    mut progress: impl FnMut(&AnyStory),
+) -> Result<AnyStory, E> {
     'smaller: loop {
-        for candidate in candidates(&story) {
+        let candidates: Vec<AnyStory> = match &story {
+            AnyStory::Supervisors(story) => {
+                candidates(story).into_iter().map(AnyStory::from).collect()
+            }
+            AnyStory::Servers(story) => {
+                let simpler = simpler(&story.term()).into_iter();
+                simpler
+                    .filter_map(|term| AnyStory::read(&term).ok())
+                    .collect()
+            }
+        };
+        for candidate in candidates {
             if candidate != story && differs(&candidate)? {
                 progress(&candidate);
                 story = candidate;

@@ -53,6 +53,16 @@ impl Term {
         }
     }
 
+    /// Of how many terms it is made.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Term::Tuple(items) | Term::List(items) => {
+                1 + items.iter().map(Term::size).sum::<usize>()
+            }
+            _ => 1,
+        }
+    }
+
     /// The term over several lines, for people: the elements of long lists and tuples on lines of
     /// their own.
     pub fn pretty(&self) -> String {
@@ -75,6 +85,11 @@ impl Term {
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
                 text.push(',');
+            }
+            // What a tuple is about stays with it.
+            if open == '{' && matches!(item, Term::Atom(_) | Term::Integer(_)) {
+                item.indented(depth + 1, text);
+                continue;
             }
             text.push('\n');
             text.extend(std::iter::repeat_n(' ', (depth + 1) * 2));

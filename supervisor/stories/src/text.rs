@@ -102,13 +102,16 @@ impl Story {
     ///
     /// If the text is no story.
     pub fn parse(text: &str) -> Result<Story, TermError> {
-        let term = Term::parse(text)?;
-        match parts(&term)? {
+        Story::read(&Term::parse(text)?)
+    }
+
+    pub(crate) fn read(term: &Term) -> Result<Story, TermError> {
+        match parts(term)? {
             [root, steps] => Ok(Story {
                 root: Node::read(root)?,
                 steps: read_steps(steps)?,
             }),
-            _ => wrong(&term),
+            _ => wrong(term),
         }
     }
 

@@ -1,15 +1,13 @@
 //! The comparison itself, a few stories of it, and those that were once told differently.
 
-use std::sync::Arc;
-
 use regrow_runtime::Runtime;
 use regrow_stories::{
-    Comparison, Difference, Kind, Otp, OtpError, Random, Stages, Step, Story, Term, generate,
-    is_report, shrink, tell_simulated, tell_with_threads,
+    AnyStory, Comparison, Difference, Kind, Otp, OtpError, Random, Stages, Step, Story, Term,
+    generate, is_report, shrink, tell_simulated, tell_with_threads,
 };
 
 /// Tells stories to OTP and to us; without Erlang nothing is told, and that is said.
-fn compare_all(stories: impl IntoIterator<Item = (String, Story)>) {
+fn compare_all(stories: impl IntoIterator<Item = (String, AnyStory)>) {
     let otp = match Otp::start() {
         Ok(otp) => otp,
         Err(error @ OtpError::Missing(_)) => {
@@ -21,7 +19,6 @@ fn compare_all(stories: impl IntoIterator<Item = (String, Story)>) {
     let runtime = Runtime::new().expect("a runtime");
     let stages = Stages::new(otp, runtime.handle(), 3);
     for (name, story) in stories {
-        let story = Arc::new(story);
         match stages.compare(&story, 1).expect("a trace") {
             Comparison::Alike(trace) => assert!(trace.len() > 1, "{name}: {trace:?}"),
             Comparison::Different(difference) => {
@@ -40,10 +37,10 @@ fn stories_that_were_once_told_differently_are_told_alike() {
         let path = file.expect("a file").path();
         let text = std::fs::read_to_string(&path).expect("text");
         let name = path.display().to_string();
-        let story = Story::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let story = AnyStory::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         stories.push((name, story));
     }
-    assert!(stories.len() >= 7);
+    assert!(stories.len() >= 10);
     compare_all(stories);
 }
 
@@ -51,17 +48,16 @@ fn stories_that_were_once_told_differently_are_told_alike() {
 fn random_stories_are_told_alike() {
     let mut random = Random::new(2026);
     let seeds: Vec<_> = (0..40).map(|_| random.next_u64()).collect();
-    compare_all(
-        seeds
-            .into_iter()
-            .map(|seed| (format!("seed {seed}"), generate(seed))),
-    );
+    compare_all(seeds.into_iter().flat_map(|seed| {
+        [AnyStory::supervisors(seed), AnyStory::servers(seed)]
+            .map(|it| (format!("seed {seed}"), it))
+    }));
 }
 
 #[test]
 fn a_story_is_told_the_same_in_every_order_of_things() {
-    for seed in 0..40 {
-        let story = Arc::new(generate(seed));
+    let both = |seed| [AnyStory::supervisors(seed), AnyStory::servers(seed)];
+    for story in (0..40).flat_map(both) {
         let trace = tell_simulated(&story, 0);
         for order in 1..5 {
             assert_eq!(tell_simulated(&story, order), trace, "{story}");
@@ -75,9 +71,11 @@ fn a_story_is_told_the_same_in_every_order_of_things() {
 #[test]
 fn the_same_seed_gives_the_same_story_and_its_text_the_same_again() {
     for seed in 0..300 {
-        let story = generate(seed);
-        assert_eq!(story, generate(seed));
-        assert_eq!(Story::parse(&story.to_string()), Ok(story));
+        for tell in [AnyStory::supervisors, AnyStory::servers] {
+            let story = tell(seed);
+            assert_eq!(story, tell(seed));
+            assert_eq!(AnyStory::parse(&story.to_string()), Ok(story));
+        }
     }
 }
 
@@ -111,9 +109,77 @@ fn stories_have_everything_in_them() {
         "delete_child",
         "get_childspec",
         "terminate_child",
+        "{shutdown,20}",
     ] {
         assert!(all.contains(word), "{word}");
     }
+}
+
+#[test]
+fn stories_of_servers_have_everything_in_them() {
+    let all: String = (0..300)
+        .map(|seed| AnyStory::servers(seed).term().to_string())
+        .collect();
+    for word in [
+        ",link,",
+        ",monitor,",
+        ",start,",
+        ",ignore}",
+        ",crash}",
+        "{throw,",
+        "{exit,kill}",
+        "{stop_reply,",
+        "{continue,",
+        "{timeout,zero}",
+        "{timeout,soon}",
+        "{timeout,never}",
+        "hibernate",
+        "gate",
+        "reply_now",
+        "{reply_kept,",
+        "call_self",
+        "{trap,",
+        "{link,f1}",
+        "{unlink,",
+        "{monitor,f",
+        "{demonitor,",
+        "{send,",
+        "{abcast,",
+        "{multi_call,",
+        "{request,",
+        "{collect,",
+        "{response,",
+        "{any,{take,soon}",
+        "{wait,never}",
+        "check",
+        "{reply,",
+        "{stop,{name,",
+        "suspend",
+        "resume",
+        "get_state",
+        "replace_state",
+        "replace_badly",
+        "{release,",
+        "{finish,{client,",
+        "{exit,{server,",
+    ] {
+        assert!(all.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_story_of_servers_is_shrunk_to_what_matters() {
+    let stops = |story: &AnyStory| {
+        let text = story.term().to_string();
+        text.contains("{stop_reply,boom}") && text.contains("replace_badly")
+    };
+    let mut stories = (0..).map(AnyStory::servers);
+    let story = stories.find(stops).expect("endless");
+    let small = shrink(story, |story| Ok::<_, ()>(stops(story)), |_| {}).expect("no error");
+    let AnyStory::Servers(small) = &small else {
+        panic!("{small}");
+    };
+    assert_eq!(small.steps.len(), 2, "{:?}", small.steps);
 }
 
 /// Whether anywhere in the story a worker does not trap exits and another step kills something.
@@ -125,6 +191,10 @@ fn is_wanted(story: &Story) -> bool {
     deaf && story.steps.iter().any(|step| matches!(step, Step::Kill(_)))
 }
 
+fn is_wanted_tree(story: &AnyStory) -> bool {
+    matches!(story, AnyStory::Supervisors(story) if is_wanted(story))
+}
+
 #[test]
 fn shrinking_leaves_nothing_that_does_not_matter() {
     let mut stories = (0..).map(generate);
@@ -133,14 +203,17 @@ fn shrinking_leaves_nothing_that_does_not_matter() {
         .expect("endless");
     let mut last = usize::MAX;
     let small = shrink(
-        story,
-        |story| Ok::<_, ()>(is_wanted(story)),
+        story.into(),
+        |story| Ok::<_, ()>(is_wanted_tree(story)),
         |story| {
             assert!(story.size() <= last);
             last = story.size();
         },
     );
     let small = small.expect("no error");
+    let AnyStory::Supervisors(small) = small else {
+        panic!("{small}");
+    };
     assert!(is_wanted(&small));
     assert_eq!(small.steps.len(), 1);
     let mut workers = 0;

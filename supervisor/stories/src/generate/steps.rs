@@ -108,7 +108,7 @@ fn hold(random: &mut Random, known: &mut Known) -> Step {
         let what = random.pick(&[
             (45, What::Crash),
             (10, What::Kill),
-            (3, What::Exit),
+            (5, What::Exit),
             (40, What::Call),
             (2, What::Stop),
             (2, What::Parent),
@@ -117,6 +117,9 @@ fn hold(random: &mut Random, known: &mut Known) -> Step {
             What::Crash => Step::Crash(child(random, &held), crash_reason(random)),
             What::Kill if random.percent(5) => Step::Kill(target(random, &held.id)),
             What::Kill => Step::Kill(child(random, &held)),
+            What::Exit if random.percent(30) => {
+                Step::Exit(target(random, &held.id), signal_reason(random))
+            }
             What::Exit => Step::Exit(child(random, &held), signal_reason(random)),
             What::Stop => Step::Stop(latest(&held.id), signal_reason(random)),
             What::Parent if held.id == "root" => Step::Parent(crash_reason(random)),

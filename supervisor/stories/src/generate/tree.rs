@@ -41,12 +41,51 @@ pub(super) fn tree(random: &mut Random) -> (Node, Known) {
 
 pub(super) fn node(random: &mut Random, known: &mut Known, place: Place) -> Node {
     if place.depth < DEPTH_MAX && random.percent(30) {
+        if place.depth > 0 && !place.template && random.percent(12) {
+            return stuck_supervisor(random, known, place);
+        }
         let id = format!("s{}", known.supervisors.len());
         supervisor(random, known, id, place)
     } else {
         let id = worker_id(known);
         worker(random, id, place)
     }
+}
+
+/// A supervisor that is not done with stopping when its own supervisor kills it because its time is up. It has no name in the script: what makes it stop, or restart, comes from above.
+fn stuck_supervisor(random: &mut Random, known: &mut Known, place: Place) -> Node {
+    let below = Place {
+        depth: place.depth + 1,
+        auto_shutdown: false,
+        faulty: 0,
+        ..place
+    };
+    let mut children = Vec::new();
+    for _ in 0..=random.below(2) {
+        let id = worker_id(known);
+        let mut child = worker(random, id, below);
+        child.start = Plan::Ok;
+        children.push(child);
+    }
+    // The last one is the first to be stopped, so nothing else is told before the time is up.
+    if let Some(last) = children.last_mut() {
+        last.restart = Restart::Permanent;
+        // Far more than its supervisor has, and the end of it if nobody is there to kill that one.
+        last.shutdown = Shutdown::Timeout(2_000);
+        last.kind = Kind::Worker {
+            trap: true,
+            unlinks: false,
+            stop: Stop::Never,
+        };
+    }
+    let kind = Kind::Supervisor {
+        strategy: Strategy::OneForOne,
+        intensity: 1_000,
+        auto: Auto::Never,
+        children,
+    };
+    let id = format!("t{}", known.workers);
+    options(random, id, Shutdown::Timeout(20), kind, place)
 }
 
 pub(super) fn worker_id(known: &mut Known) -> String {

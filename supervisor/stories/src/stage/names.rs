@@ -23,11 +23,11 @@ pub(super) fn exit_reason(reason: Reason) -> ExitReason {
 }
 
 /// Panics without a report on standard error.
-pub(super) fn panic_quietly() -> ! {
+pub(crate) fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("panicked"))
 }
 
-pub(super) fn reason(reason: &ExitReason) -> String {
+pub(crate) fn reason(reason: &ExitReason) -> String {
     match reason {
         ExitReason::Normal => "normal".into(),
         ExitReason::Shutdown => "shutdown".into(),
