@@ -333,14 +333,19 @@ fn what_cannot_be_a_file_is_refused_in_clear_words() {
 #[test]
 fn a_damaged_file_is_refused_when_it_is_read_and_left_as_it_is() {
     let folder = Folder::new();
-    let location = folder.location();
+    let (before, location) = (folder.location(), folder.file("copy.db"));
     run(async move {
-        let store = start(location.clone()).await;
+        let store = start(before.clone()).await;
         for id in 1..=200 {
             put(&store, row(id, 0, &[b'x'; 500])).await;
         }
         // What was never read is not moved from the log into the file.
         assert_eq!(all(&store).await.rows.len(), 200);
+        stop(store).await;
+        // With something in the log that is not to be moved into a damaged file either.
+        let store = start(before.clone()).await;
+        put(&store, row(201, 0, b"x")).await;
+        kill(&before, &location);
         stop(store).await;
         let mut bytes = std::fs::read(&location.path).expect("the file");
         let middle = bytes.len() / 8192 * 4096;
