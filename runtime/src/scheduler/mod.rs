@@ -5,6 +5,7 @@
 //! a queue holds the token of that slot's inbox.
 
 mod admission;
+mod alert;
 mod census;
 mod cores;
 mod hogs;

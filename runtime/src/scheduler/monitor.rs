@@ -15,7 +15,8 @@
 //! second after a finding the monitor is faster, most of all with processes that were spawned
 //! at the same place: those of one kind stand in line behind each other, and each would hold up
 //! the rest for the whole time. (A spare lets the others pass them before it begins.) A spare
-//! that is still in the first turn of its own at two looks is taken for stuck, too.
+//! that is still in the first turn of its own at two looks is taken for stuck, too. (`alert.rs`
+//! decides.)
 //!
 //! # Handing over a seat
 //!
@@ -41,31 +42,15 @@
 //! gets up (`nap.rs`), or until the pool for blocking work is short of a thread that
 //! a thread of the lowest priority should not start (`blocking/pool.rs`).
 
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::cores::Core;
+use super::alert::{Alert, Ground, LongTurn, PERIOD};
 use super::os::{self, Usage};
 use super::reports::{self, Finding};
 use crate::clock;
 
-/// Between two looks.
-const PERIOD: Duration = Duration::from_millis(2);
-/// The same for a while after a finding.
-const ALERT_PERIOD: Duration = Duration::from_millis(1);
-const ALERT_FOR: Duration = Duration::from_secs(1);
-/// And at first, when more of the kind are to be expected.
-const SWIFT_PERIOD: Duration = Duration::from_micros(500);
-const SWIFT_FOR: Duration = Duration::from_millis(50);
-/// So long is too long for a turn.
-pub(super) const TOO_LONG: Duration = Duration::from_millis(5);
-const ALERT_TOO_LONG: Duration = Duration::from_millis(3);
-/// The same for a process spawned where the last one was that was found.
-const KIN_TOO_LONG: Duration = Duration::from_millis(1);
-/// The same for the first turn of a spare, by the clock alone.
-const FIRST_TOO_LONG: Duration = Duration::from_micros(400);
 /// The monitor sleeps after so many looks that saw no worker awake.
 const QUIET_LOOKS: u32 = 10;
 
@@ -73,9 +58,7 @@ const QUIET_LOOKS: u32 = 10;
 pub(super) struct Monitor {
     shared: Arc<Shared>,
     seats: Vec<Watched>,
-    /// When the last finding was, by `clock::real_nanos`, and where that process was
-    /// spawned.
-    last_finding: Option<(u64, &'static Location<'static>)>,
+    alert: Alert,
     /// There was nobody in the reactor at the last look, though there are sources.
     is_unattended: bool,
 }
@@ -110,7 +93,7 @@ impl Monitor {
         Monitor {
             shared,
             seats,
-            last_finding: None,
+            alert: Alert::default(),
             is_unattended: false,
         }
     }
@@ -120,7 +103,7 @@ impl Monitor {
         let shared = self.shared.clone();
         let mut quiet = 0;
         loop {
-            if !shared.nap.pause(self.period(clock::real_nanos())) {
+            if !shared.nap.pause(self.alert.period(clock::real_nanos())) {
                 return;
             }
             self.look();
@@ -131,35 +114,6 @@ impl Monitor {
                     return;
                 }
             }
-        }
-    }
-
-    /// How long the turn on that core may be.
-    fn limit(&self, core: &Core, now: u64) -> Duration {
-        if !self.is_alert(now) {
-            return TOO_LONG;
-        }
-        let is_kin = |last| core.running().is_some_and(|(_, place)| place == last);
-        match self.last_finding {
-            Some((_, last)) if is_kin(last) => KIN_TOO_LONG,
-            _ => ALERT_TOO_LONG,
-        }
-    }
-
-    fn is_alert(&self, now: u64) -> bool {
-        self.since_finding(now).is_some_and(|it| it < ALERT_FOR)
-    }
-
-    fn since_finding(&self, now: u64) -> Option<Duration> {
-        let (last, _) = self.last_finding?;
-        Some(Duration::from_nanos(now.saturating_sub(last)))
-    }
-
-    fn period(&self, now: u64) -> Duration {
-        match self.since_finding(now) {
-            Some(time) if time < SWIFT_FOR => SWIFT_PERIOD,
-            Some(time) if time < ALERT_FOR => ALERT_PERIOD,
-            _ => PERIOD,
         }
     }
 
@@ -216,10 +170,14 @@ impl Monitor {
         if watched.found.is_none() {
             let usage = os::usage(core.thread());
             let occupied = Suspect::ask(&mut watched.suspect, watched.since, now, usage);
-            let lasts = Duration::from_nanos(now.saturating_sub(watched.since));
-            let is_next_in_line = watched.is_first && lasts >= FIRST_TOO_LONG;
-            if occupied >= self.limit(core, now) || (is_next_in_line && self.is_alert(now)) {
-                self.found(seat, now);
+            let turn = LongTurn {
+                lasts: Duration::from_nanos(now.saturating_sub(watched.since)),
+                occupied,
+                is_first: watched.is_first,
+                place: core.running().map(|(_, place)| place),
+            };
+            if let Some(ground) = self.alert.judge(turn, now) {
+                self.found(seat, ground, now);
             }
         } else if shared.cores.has_room() {
             self.replace(seat);
@@ -229,7 +187,7 @@ impl Monitor {
     }
 
     /// The turn in that seat is stuck.
-    fn found(&mut self, seat: usize, now: u64) {
+    fn found(&mut self, seat: usize, ground: Ground, now: u64) {
         let shared = &self.shared;
         let watched = &mut self.seats[seat];
         let (Some(core), Some(turn)) = (shared.cores.get(watched.core), watched.turn) else {
@@ -239,7 +197,7 @@ impl Monitor {
         let Some((pid, place)) = core.running().filter(|_| core.turn() == Some(turn)) else {
             return;
         };
-        self.last_finding = Some((now, place));
+        self.alert.found(ground, place, now);
         let finding = shared.long_turn(pid, place, watched.since, now);
         watched.found = Some(finding.clone());
         let is_replaced = self.replace(seat);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Worker;
+use super::alert::TOO_LONG;
 use super::hogs::HOG;
-use super::monitor::TOO_LONG;
 use super::os::{self, Usage};
 use super::parker::Bed;
 use super::reports;
