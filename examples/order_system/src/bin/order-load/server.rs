@@ -123,7 +123,8 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(File::create(&output)?)
             .stderr(log);
-        let child = command.spawn().map_err(|error| {
+        // A thread that is held up by this loses its priority, and so would its child.
+        let child = blocking(move || command.spawn()).await.map_err(|error| {
             let program = program.display();
             format!("cannot start {program}: {error}; build it with `cargo build --release -p order-system`")
         })?;
