@@ -97,24 +97,19 @@ impl Client {
     /// A number of `stats` or the like.
     pub(crate) fn stat(&mut self, command: &str, key: &str) -> String {
         let answer = self.ask(command);
-        let start = format!("{key}: ");
-        let line = answer.lines().find_map(|line| line.strip_prefix(&start));
-        line.unwrap_or_else(|| panic!("no {key} in {answer}"))
-            .to_owned()
+        stat_in(&answer, key).unwrap_or_else(|| panic!("no {key} in {answer}"))
     }
 
-    /// Asks again until the number is as wanted.
+    /// Asks again until the number is as wanted. A tube, or a note, may not be there yet.
     pub(crate) fn wait_stat(&mut self, command: &str, key: &str, wanted: &str) {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            let found = self.stat(command, key);
-            if found == wanted {
+            let answer = self.ask(command);
+            if stat_in(&answer, key).is_some_and(|found| found == wanted) {
                 return;
             }
-            assert!(
-                Instant::now() < deadline,
-                "{command}: {key} is {found}, not {wanted}"
-            );
+            let late = Instant::now() >= deadline;
+            assert!(!late, "{command}: {key} is not {wanted}: {answer}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -146,4 +141,10 @@ pub(crate) fn reserved(answer: &str) -> (u64, String) {
         .and_then(|id| id.parse().ok())
         .unwrap_or_else(|| panic!("{answer}"));
     (id, body.to_owned())
+}
+
+fn stat_in(answer: &str, key: &str) -> Option<String> {
+    let start = format!("{key}: ");
+    let found = answer.lines().find_map(|line| line.strip_prefix(&start));
+    found.map(str::to_owned)
 }
