@@ -21,8 +21,13 @@ pub fn generate(seed: u64) -> ServerStory {
         }
     }
     for _ in 0..maker.random.range(4, 16) {
-        let step = maker.step();
-        steps.push(step);
+        match maker.random.percent(8) {
+            true => maker.scene(&mut steps),
+            false => {
+                let step = maker.step();
+                steps.push(step);
+            }
+        }
     }
     ServerStory { steps }
 }
@@ -83,6 +88,63 @@ impl Maker {
     fn time(&mut self) -> Time {
         self.random
             .pick(&[(2, Time::Zero), (3, Time::Soon), (2, Time::Never)])
+    }
+
+    /// Steps that chance seldom puts together.
+    fn scene(&mut self, steps: &mut Vec<ServerStep>) {
+        let (client, server) = (
+            self.client(),
+            self.random.pick(&[(1, Server::A), (1, Server::B)]),
+        );
+        let to = To::Pid(server);
+        let act = |op| ServerStep::Do(client, op);
+        match self.random.below(4) {
+            // The parent of a suspended server ends.
+            0 => {
+                let mut start = self.start(server);
+                if let Op::Start(_, how, _, _, plan) = &mut start {
+                    (*how, plan.trap, plan.init) = (How::Link, true, Script::nothing());
+                }
+                steps.push(act(start));
+                steps.push(ServerStep::Do(Client::Two, Op::Sys(to, Sys::Suspend)));
+                let why = self.why();
+                steps.push(ServerStep::End(Who::Client(client), why));
+            }
+            // A system message waits when an idle timeout begins.
+            1 => {
+                let time = Time::Soon;
+                let mut script = Script::nothing();
+                script.does.push(Action::Gate);
+                script.then = Then::Go(Act::Timeout(time));
+                self.messages += 1;
+                steps.push(act(Op::Cast(to, script.message(self.messages))));
+                steps.push(act(Op::Sys(to, Sys::GetState)));
+                steps.push(ServerStep::Release(server));
+            }
+            // A response is looked for twice in a collection that keeps it.
+            2 if self.keeps_entries => {
+                self.messages += 1;
+                let mut script = Script::nothing();
+                script.then = Then::Reply(Act::None);
+                steps.push(act(Op::Collect(to, script.message(self.messages), 1)));
+                steps.push(act(Op::Any(Look::Check, false)));
+                steps.push(act(Op::Any(Look::Wait(Time::Zero), false)));
+            }
+            // A reply with a stop, and a server that waits in terminate.
+            _ => {
+                let mut start = self.start(server);
+                if let Op::Start(_, _, _, _, plan) = &mut start {
+                    plan.init = Script::nothing();
+                    plan.terminate.does.insert(0, Action::Gate);
+                }
+                steps.push(act(start));
+                self.messages += 1;
+                let mut script = Script::nothing();
+                script.then = Then::StopReply(self.why());
+                steps.push(act(Op::Call(to, script.message(self.messages), false)));
+                steps.push(ServerStep::Release(server));
+            }
+        }
     }
 
     fn step(&mut self) -> ServerStep {
