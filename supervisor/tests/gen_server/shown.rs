@@ -1,6 +1,6 @@
 //! What a server shows of itself: in the report of an abnormal end, and when it is asked.
 
-use regrow_runtime::{ExitReason, ReplyTo, exit_with, send};
+use regrow_runtime::{ExitReason, Pid, ReplyTo, exit_with, send};
 use regrow_supervisor::sys::{self, FormatStatus};
 use regrow_supervisor::{CallError, Next, ServerRef};
 
@@ -71,10 +71,15 @@ async fn report_of<M: Send + 'static>(
     let end = regrow_runtime::monitor(pid);
     work(&server);
     let reason = regrow_runtime::receive_down(end).await.reason;
+    (reports_on(pid), reason)
+}
+
+/// What server and process have reported so far. On a busy machine there may also be something
+/// about long turns.
+fn reports_on(pid: Pid) -> Vec<Fields> {
     let mut reports = Collector::new().with("pid", &pid.to_string());
-    // A busy machine may also have something to say about long turns.
     reports.retain(|it| it["target"] == "regrow::gen_server" || it["target"] == "regrow::crash");
-    (reports, reason)
+    reports
 }
 
 /// The server's report, of which there must be one, followed by the one of its process.
@@ -213,7 +218,7 @@ fn the_request_of_a_stop_blames_no_message() {
         let server = open(|_| {}).await;
         let pid = server.pid().unwrap();
         assert_eq!(server.stop(died(), None).await, Ok(()));
-        let reports = Collector::new().with("pid", &pid.to_string());
+        let reports = reports_on(pid);
         let report = only(&reports);
         assert!(!report.contains_key("last_message"), "{report:?}");
     });
