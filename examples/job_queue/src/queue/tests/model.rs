@@ -1,6 +1,8 @@
 //! The rules once more, as plainly as possible: all jobs in one vector, looked through from end
 //! to end. Nothing is shared with the queue but the words of the protocol.
 
+mod stats;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -440,76 +442,6 @@ impl Model {
                 .clients
                 .values()
                 .any(|c| c.using == tube || c.watching.iter().any(|w| w == tube))
-    }
-
-    fn stats_job(&self, job: &Job) -> String {
-        let left = |until: u64| until.saturating_sub(self.now) / 1_000;
-        let (state, left) = match job.state {
-            State::Ready => ("ready", 0),
-            State::Delayed(until) => ("delayed", left(until)),
-            State::Reserved(_, until) => ("reserved", left(until)),
-            State::Buried(_) => ("buried", 0),
-        };
-        let [reserves, timeouts, releases, buries, kicks] = job.tally;
-        let age = (self.now - job.created) / 1_000;
-        let mut out = format!(
-            "---\nid: {}\ntube: {}\nstate: {state}\npri: {}\nage: {age}\ndelay: {}\nttr: {}\n\
-             time-left: {left}\nfile: 0\nreserves: {reserves}\ntimeouts: {timeouts}\n\
-             releases: {releases}\nburies: {buries}\nkicks: {kicks}\n",
-            job.id, job.tube, job.pri, job.delay, job.ttr,
-        );
-        if let Some(note) = &job.note {
-            out.push_str(&format!("note: \"{note}\"\n"));
-        }
-        out
-    }
-
-    /// Without what is counted since the tube was made: the model has no tubes.
-    fn stats_tube(&self, tube: &str) -> Response {
-        if !self.exists(tube) {
-            return Response::NotFound;
-        }
-        let count = |wanted: fn(&Job) -> bool| self.within(tube).filter(|job| wanted(job)).count();
-        let clients = |wanted: &dyn Fn(&Client) -> bool| {
-            self.clients
-                .values()
-                .filter(|client| wanted(client))
-                .count()
-        };
-        let watches = |client: &Client| client.watching.iter().any(|name| name == tube);
-        let pause = self.pauses.get(tube);
-        let lines = [
-            (
-                "current-jobs-urgent",
-                count(|j| j.state == State::Ready && j.pri < 1024),
-            ),
-            ("current-jobs-ready", count(|j| j.state == State::Ready)),
-            ("current-jobs-reserved", count(is_reserved)),
-            (
-                "current-jobs-delayed",
-                count(|j| matches!(j.state, State::Delayed(_))),
-            ),
-            (
-                "current-jobs-buried",
-                count(|j| matches!(j.state, State::Buried(_))),
-            ),
-            ("current-using", clients(&|client| client.using == tube)),
-            ("current-watching", clients(&watches)),
-            (
-                "current-waiting",
-                clients(&|client| watches(client) && client.wait.is_some()),
-            ),
-            ("pause", pause.map_or(0, |pause| pause.1 as usize)),
-            (
-                "pause-time-left",
-                pause.map_or(0, |p| ((p.0 - self.now) / 1_000) as usize),
-            ),
-        ];
-        let lines: String = lines
-            .iter()
-            .map(|(key, count)| format!("{key}: {count}\n"))
-            .collect();
-        Response::Ok(format!("---\nname: {tube}\n{lines}").into())
     }
 }
 
