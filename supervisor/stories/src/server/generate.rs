@@ -10,8 +10,10 @@ pub fn generate(seed: u64) -> ServerStory {
         messages: 0,
         gated: Vec::new(),
         keeps_entries: false,
+        suspends: false,
     };
     maker.keeps_entries = maker.random.percent(35);
+    maker.suspends = maker.random.percent(50);
     let mut steps = Vec::new();
     for server in [Server::A, Server::B] {
         if maker.random.percent(85) {
@@ -38,6 +40,9 @@ struct Maker {
     /// Servers that may be waiting for a release.
     gated: Vec<Server>,
     keeps_entries: bool,
+    /// Servers are suspended; if not, they hibernate. OTP's server does not rest if it was suspended
+    /// while it hibernated and a message comes: it wakes, leaves the message and sleeps, for ever.
+    suspends: bool,
 }
 
 /// Where a script is: not everything makes sense everywhere.
@@ -100,7 +105,7 @@ impl Maker {
         let act = |op| ServerStep::Do(client, op);
         match self.random.below(4) {
             // The parent of a suspended server ends.
-            0 => {
+            0 if self.suspends => {
                 let mut start = self.start(server);
                 if let Op::Start(_, how, _, _, plan) = &mut start {
                     (*how, plan.trap, plan.init) = (How::Link, true, Script::nothing());
@@ -227,9 +232,10 @@ impl Maker {
             }
             85..91 => Op::Stop(self.to(), self.why(), impatient),
             _ => {
+                let suspends = u32::from(self.suspends);
                 let sys = self.random.pick(&[
-                    (4, Sys::Suspend),
-                    (5, Sys::Resume),
+                    (4 * suspends, Sys::Suspend),
+                    (5 * suspends, Sys::Resume),
                     (3, Sys::GetState),
                     (2, Sys::ReplaceState),
                     (1, Sys::ReplaceBadly),
@@ -387,7 +393,7 @@ impl Maker {
         };
         match self.random.below(100) {
             0..16 if place != Place::Timeout => Act::Timeout(self.time()),
-            16..24 => Act::Hibernate,
+            16..24 if !self.suspends => Act::Hibernate,
             24..34 if depth < 3 && !matches!(place, Place::Timeout | Place::Terminate) => {
                 Act::Continue(Box::new(self.script(Place::Continue(depth + 1))))
             }
