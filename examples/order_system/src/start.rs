@@ -17,6 +17,7 @@ use crate::chaos::Kills;
 use crate::config::Config;
 use crate::http::gate::Gate;
 use crate::http::serve;
+use crate::repo::lock::Lock;
 use crate::repo::{Location, schema};
 use crate::tree;
 
@@ -42,6 +43,7 @@ struct Program {
     bank: Option<(TcpListener, Router)>,
     tokio: tokio::runtime::Runtime,
     workers: Option<usize>,
+    _lock: Lock,
 }
 
 fn prepare(args: &Args) -> Result<Program, String> {
@@ -51,6 +53,7 @@ fn prepare(args: &Args) -> Result<Program, String> {
         sync: args.sync,
     };
     schema::prove(&database.path, database.sync).map_err(|error| error.to_string())?;
+    let lock = Lock::of(&database.path).map_err(|error| error.to_string())?;
     let (listener, address) = listen(args.listen)?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.tokio_threads)
@@ -88,6 +91,7 @@ fn prepare(args: &Args) -> Result<Program, String> {
         bank,
         tokio,
         workers: args.workers,
+        _lock: lock,
     })
 }
 

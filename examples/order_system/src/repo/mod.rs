@@ -1,5 +1,6 @@
 //! The repo: who has the database, and the only one to change an order.
 
+pub(crate) mod lock;
 pub(crate) mod orders;
 pub(crate) mod schema;
 mod worker;

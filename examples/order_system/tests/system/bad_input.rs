@@ -158,3 +158,20 @@ fn an_address_that_is_taken_is_refused_in_one_line() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("cannot listen"), "{said}");
 }
+
+#[test]
+fn a_second_shop_on_the_same_database_is_refused_in_one_line() {
+    run(async {
+        let folder = Folder::new();
+        let mut shop = Shop::start(&folder, &[]).await;
+        // With books of its own it would let orders be paid twice.
+        let books = folder.file("other.db");
+        let mut second = command(&folder, &["--bank-database", books.to_str().unwrap()]);
+        let ended = second.output().unwrap();
+        assert_eq!(ended.status.code(), Some(1));
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains("another shop works on it"), "{said}");
+        assert_eq!(shop.stop().await.code(), Some(0));
+    });
+}
