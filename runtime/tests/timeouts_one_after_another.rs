@@ -7,7 +7,7 @@ use futures_lite::future::poll_once;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use regrow_runtime::{
-    Handle, Runtime, Timeout, monotonic_time, receive, reply_channel, self_pid, send,
+    Handle, Runtime, Timeout, monotonic_time, receive, reply_channel, self_pid, send, simulate,
     simulate_seeds, sleep, spawn, timeout, yield_now,
 };
 
@@ -141,4 +141,18 @@ fn a_worker_disarms_what_is_left_before_it_sleeps() {
         assert!(Instant::now() < patience, "timers are left");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn what_is_left_of_a_wait_in_one_simulation_is_nothing_in_the_next() {
+    let waiting = || async {
+        let mut wait = Box::pin(sleep(ms(10_000)));
+        assert_eq!(poll_once(&mut wait).await, None);
+        wait
+    };
+    let left = simulate(1, waiting());
+    simulate(1, async move {
+        drop(left);
+        waits(ms(20_000)).await;
+    });
 }

@@ -391,7 +391,9 @@ impl Worker {
         // A worker in a long turn does not look at its wheel.
         let now = clock::now();
         let seats = self.shared.seats.iter();
-        let fired: usize = seats.map(|seat| seat.timers.fire(now, &self.shared)).sum();
+        let fired: usize = seats
+            .map(|seat| seat.timers.fire_if_free(now, &self.shared))
+            .sum();
         let woken = || {
             self.urgent()
                 .or_else(|| self.core.next.take())

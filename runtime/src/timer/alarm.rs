@@ -21,6 +21,8 @@ pub(crate) struct Alarm(State);
 enum State {
     /// Not polled yet; the time counts from then.
     New(Duration),
+    /// Polled, and without a timer: it is about to get one, or could not.
+    Due(u64),
     Armed(Armed),
     Over,
 }
@@ -33,6 +35,8 @@ struct Armed {
     due: u64,
     /// The process that it wakes, packed, if that is by its plain waker.
     wakes: Option<u64>,
+    /// The simulation that this was in; 0: none.
+    simulation: u64,
 }
 
 impl Alarm {
@@ -47,7 +51,10 @@ impl Alarm {
         } = match self.0 {
             State::Armed(armed) => armed,
             State::New(after) => return self.first_poll(after, cx),
-            State::Over => return Poll::Ready(()),
+            State::Due(deadline) if clock::now() < deadline => {
+                return self.arm(deadline, cx.waker());
+            }
+            State::Due(_) | State::Over => return Poll::Ready(()),
         };
         let waiting = timer
             .look(|_, action| matches!(action, Action::Wake(waker) if waker.will_wake(cx.waker())));
@@ -61,6 +68,8 @@ impl Alarm {
             // It was due before, or the runtime whose timer it was has ended.
             None => {}
         }
+        // First: to clone a waker is the user's code, and may panic.
+        self.0 = State::Due(deadline);
         self.arm(deadline, cx.waker())
     }
 
@@ -68,15 +77,10 @@ impl Alarm {
         let (now, deadline) = clock::now_and_deadline(after);
         let wakes = plain_pid(cx.waker());
         let Some((timer, due)) = wakes.and_then(|wakes| dormant::take(wakes, now, deadline)) else {
+            self.0 = State::Due(deadline);
             return self.arm(deadline, cx.waker());
         };
-        self.0 = State::Armed(Armed {
-            deadline,
-            timer,
-            due,
-            wakes,
-        });
-        Poll::Pending
+        self.set(deadline, timer, due, wakes)
     }
 
     fn arm(&mut self, deadline: u64, waker: &Waker) -> Poll<()> {
@@ -116,11 +120,16 @@ impl Alarm {
     }
 
     fn armed(&mut self, deadline: u64, timer: TimerRef, waker: &Waker) -> Poll<()> {
+        self.set(deadline, timer, deadline, plain_pid(waker))
+    }
+
+    fn set(&mut self, deadline: u64, timer: TimerRef, due: u64, wakes: Option<u64>) -> Poll<()> {
         self.0 = State::Armed(Armed {
             deadline,
             timer,
-            due: deadline,
-            wakes: plain_pid(waker),
+            due,
+            wakes,
+            simulation: this_simulation(),
         });
         Poll::Pending
     }
@@ -132,10 +141,17 @@ impl Drop for Alarm {
             return;
         };
         match armed.wakes {
-            Some(wakes) => dormant::keep(wakes, armed.due, armed.timer),
-            None => drop(armed.timer.disarm()),
+            // Simulations number processes and timers alike.
+            Some(wakes) if armed.simulation == this_simulation() => {
+                dormant::keep(wakes, armed.due, armed.timer);
+            }
+            _ => drop(armed.timer.disarm()),
         }
     }
+}
+
+fn this_simulation() -> u64 {
+    local::try_with(|local| local.simulation.get()).unwrap_or(0)
 }
 
 /// The future of [`sleep`].

@@ -81,12 +81,17 @@ pub(super) fn take(wakes: u64, now: u64, deadline: u64) -> Option<(TimerRef, u64
 pub(super) fn keep(wakes: u64, due: u64, timer: TimerRef) {
     let kept = Kept { wakes, due, timer };
     let instead = local::try_with(|local| {
-        let dormant = local.worker.get()?.dormant();
+        let worker = local.worker.get()?;
+        // Another runtime's may be gone any time, with all its timers.
+        if !timer.is_of(&worker.shared) {
+            return None;
+        }
+        let dormant = worker.dormant();
         let (place, bit) = dormant.place(wakes);
         dormant.taken.set(dormant.taken.get() | bit);
         Some(place.replace(Some(kept)))
     });
-    // Who is no worker disarms it.
+    // Who is no worker of its runtime disarms it.
     if let Some(unwanted) = instead.flatten().unwrap_or(Some(kept)) {
         drop(unwanted.timer.disarm());
     }

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use self::alarm::Alarm;
 pub use self::alarm::{Sleep, sleep};
@@ -182,8 +182,26 @@ impl Timers {
         if self.next().is_none_or(|next| next > now) {
             return 0;
         }
+        self.fire_from(self.wheel.lock(), now, shared)
+    }
+
+    /// The same, unless somebody is at the wheel: who does this for another must not wait for one
+    /// who gets no processor.
+    pub(crate) fn fire_if_free(&self, now: u64, shared: &Arc<Shared>) -> usize {
+        if self.next().is_none_or(|next| next > now) {
+            return 0;
+        }
+        let wheel = self.wheel.try_lock();
+        wheel.map_or(0, |wheel| self.fire_from(wheel, now, shared))
+    }
+
+    fn fire_from(
+        &self,
+        mut wheel: MutexGuard<'_, Wheel<Action>>,
+        now: u64,
+        shared: &Arc<Shared>,
+    ) -> usize {
         let mut due = Vec::new();
-        let mut wheel = self.wheel.lock();
         wheel.advance(now, &mut due);
         let next = wheel.next_deadline().unwrap_or(u64::MAX);
         self.next.store(next, Ordering::Relaxed);

@@ -105,6 +105,11 @@ impl TimerRef {
     }
 
     /// Works on the wheel that the timer is in, if its runtime still exists.
+    /// Whether it is in a wheel of that runtime.
+    pub(super) fn is_of(self, shared: &Shared) -> bool {
+        self.runtime == shared.id
+    }
+
     fn with_wheel<T>(self, work: impl FnOnce(&mut Wheel<Action>) -> T) -> Option<T> {
         scheduler::with_runtime(self.runtime, |shared| {
             let timers = shared.timers(self.wheel as usize);
