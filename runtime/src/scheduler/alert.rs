@@ -39,8 +39,11 @@ pub(super) struct Alert {
 pub(super) struct LongTurn {
     /// Since it was met first.
     pub(super) lasts: Duration,
-    /// For how much of that its thread was occupied, and did not wait for a processor.
+    /// For how much of that its thread was occupied, and did not wait for a processor: supposed for
+    /// the time before anybody asked.
     pub(super) occupied: Duration,
+    /// Some of it was seen, and not only supposed.
+    pub(super) is_seen: bool,
     /// It is the first that a spare has taken.
     pub(super) is_first: bool,
     /// Where the process was spawned, if that is still known.
@@ -59,12 +62,13 @@ pub(super) enum Ground {
 impl Alert {
     /// Whether that is too long, and on what ground.
     pub(super) fn judge(&self, turn: LongTurn, now: u64) -> Option<Ground> {
-        if turn.occupied >= self.limit(turn.place, now) {
+        let is_too_long = turn.occupied >= self.limit(turn.place, now);
+        if is_too_long && turn.is_seen {
             return Some(Ground::Occupied);
         }
-        let is_next_in_line = turn.is_first && turn.lasts >= FIRST_TOO_LONG;
-        (is_next_in_line && self.is_on(now) && self.by_clock < BY_CLOCK_MAX)
-            .then_some(Ground::Clock)
+        let is_next_in_line = turn.is_first && turn.lasts >= FIRST_TOO_LONG && self.is_on(now);
+        let by_clock = (is_too_long || is_next_in_line) && self.by_clock < BY_CLOCK_MAX;
+        by_clock.then_some(Ground::Clock)
     }
 
     /// A process spawned at this place was found stuck.
@@ -114,6 +118,7 @@ mod tests {
         LongTurn {
             lasts: Duration::from_micros(lasts),
             occupied: Duration::from_micros(occupied),
+            is_seen: true,
             is_first: false,
             place: Some(Location::caller()),
         }
@@ -156,6 +161,21 @@ mod tests {
         assert_eq!(alert.judge(first, 9), None);
         alert.found(Ground::Occupied, Location::caller(), 9);
         assert_eq!(alert.judge(first, 10), Some(Ground::Clock));
+    }
+
+    #[test]
+    fn what_is_only_supposed_is_a_finding_by_the_clock() {
+        let mut alert = Alert::default();
+        let supposed = LongTurn {
+            is_seen: false,
+            ..turn(2_000, 2_000)
+        };
+        alert.found(Ground::Occupied, supposed.place.unwrap(), 0);
+        for now in 0..u64::from(BY_CLOCK_MAX) {
+            assert_eq!(alert.judge(supposed, now), Some(Ground::Clock));
+            alert.found(Ground::Clock, supposed.place.unwrap(), now);
+        }
+        assert_eq!(alert.judge(supposed, 9), None);
     }
 
     #[test]

@@ -173,6 +173,7 @@ impl Monitor {
             let turn = LongTurn {
                 lasts: Duration::from_nanos(now.saturating_sub(watched.since)),
                 occupied,
+                is_seen: watched.suspect.as_ref().is_some_and(Suspect::was_seen),
                 is_first: watched.is_first,
                 place: core.running().map(|(_, place)| place),
             };
@@ -229,6 +230,11 @@ impl Monitor {
 }
 
 impl Suspect {
+    /// Whether it was seen to be occupied since it was first asked.
+    fn was_seen(&self) -> bool {
+        self.occupied > self.before
+    }
+
     /// For how long the thread was occupied in a turn that was first seen at `since`.
     fn ask(suspect: &mut Option<Suspect>, since: u64, now: u64, usage: Option<Usage>) -> Duration {
         let Some(suspect) = suspect else {
