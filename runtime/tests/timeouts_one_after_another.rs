@@ -145,12 +145,11 @@ fn a_worker_disarms_what_is_left_before_it_sleeps() {
 
 #[test]
 fn what_is_left_of_a_wait_in_one_simulation_is_nothing_in_the_next() {
-    let waiting = || async {
+    let left = simulate(1, async {
         let mut wait = Box::pin(sleep(ms(10_000)));
         assert_eq!(poll_once(&mut wait).await, None);
-        wait
-    };
-    let left = simulate(1, waiting());
+        (wait,)
+    });
     simulate(1, async move {
         drop(left);
         waits(ms(20_000)).await;
